@@ -1,0 +1,185 @@
+"""Curated events, changes and markers in SQLite."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from ...core.errors import Unstorable
+from ...core.identity import TIE, content_hash, tie_break
+from ...core.records import Changes, Curated, Lineage, Marker
+from .database import BulkInsert, Database
+from .values import encode, exact
+
+ORIGIN = "local"
+
+_insert_curated = BulkInsert("curated", "position, type, time, tie, part, receipt, idx, content, body")
+_insert_marker = BulkInsert("markers", "source, id, type, time, receipt, idx")
+_decode_body = msgspec.json.Decoder(tuple[str, str, int, str | None, int, dict[str, Any]], float_hook=Decimal).decode
+_RECORDS = """SELECT c.position, t.name, c.time, c.part, r.name, c.idx, c.body
+    FROM curated c CROSS JOIN types t ON t.id = c.type CROSS JOIN receipts r ON r.id = c.receipt"""
+_CHANGES = _RECORDS + " WHERE c.position > ? ORDER BY c.position LIMIT ?"
+_QUERY = _RECORDS + " WHERE c.type = ? AND (c.time, c.tie) >= (?, ?) AND c.time < ? ORDER BY c.time, c.tie LIMIT ?"
+_TYPES = ("SELECT id FROM types WHERE name = ?", "INSERT INTO types (name) VALUES (?)")
+_RECEIPTS = ("SELECT id FROM receipts WHERE name = ?", "INSERT INTO receipts (name) VALUES (?)")
+_FIRST, _LAST = -(2**63), 2**63 - 1
+_time, _part, _index, _type, _receipt = map(attrgetter, ("time", "part", "index", "type", "receipt"))
+
+
+class LocalCurated:
+    """Records with a unique index over (type, time, tie-break)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # The records of the newest insertion and the position of the first of them, to spare ``changes`` reading
+        # back what this process has just written. Kept only where it is all there is beyond that position.
+        self._tail: tuple[int, Sequence[Curated]] | None = None
+
+    def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
+        if not records:
+            return []
+        try:
+            ties = [tie_break(record.source, record.id, record.part).to_bytes(9) for record in records]
+            bodies = [
+                encode(
+                    (record.source, record.id, record.version, record.subject, record.curated_at, exact(record.fields))
+                )
+                for record in records
+            ]
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            raise _first_unstorable(records, _check_record) from None
+        with self._database.lock:
+            self._tail = None
+            first, answers = self._write(records, ties, bodies)
+            if answers is None:
+                self._tail = (first, list(records))
+                return [None] * len(records)
+            return answers
+
+    def _write(
+        self, records: Sequence[Curated], ties: Sequence[bytes], bodies: Sequence[bytes]
+    ) -> tuple[int, Sequence[Lineage | None] | None]:
+        """One transaction: the position of the first record, and the answers unless every record was written."""
+        contents = [content_hash(record.raw) for record in records]
+        count = len(records)
+        try:
+            with self._database.transaction() as connection:
+                first = _take_positions(connection, count)
+                types = _numbers(connection, _TYPES, map(_type, records))
+                receipts = _numbers(connection, _RECEIPTS, map(_receipt, records))
+                times, parts, indexes = map(_time, records), map(_part, records), map(_index, records)
+                positions = range(first, first + count)
+                rows = zip(positions, types, times, ties, parts, receipts, indexes, contents, bodies, strict=True)
+                if _insert_curated(connection, rows, count) == count:
+                    return first, None
+                keys = zip(types, map(_time, records), ties, strict=True)
+                return first, [_lineage(connection, key, record) for key, record in zip(keys, records, strict=True)]
+        except UnicodeEncodeError:
+            raise _first_unstorable(records, _check_record) from None
+
+    def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
+        rows = [(m.source, m.id, m.type, m.time, m.receipt, m.index) for m in markers]
+        try:
+            with self._database.transaction() as connection:
+                if _insert_marker(connection, rows, len(rows)) == len(rows):
+                    return list(markers)
+                return [_first_marker(connection, marker) for marker in markers]
+        except UnicodeEncodeError:
+            raise _first_unstorable(markers, _check_marker) from None
+
+    def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
+        lowest = since * TIE if after is None else max(since * TIE, after + 1)
+        time, tie = divmod(max(lowest, _FIRST * TIE), TIE)
+        numbers = self._database.fetch(_TYPES[0], (event_type,))
+        if time > _LAST or not numbers:
+            return []
+        rows = self._database.fetch(
+            _QUERY,
+            (numbers[0][0], time, tie.to_bytes(9), min(max(until, _FIRST), _LAST), max(limit, 0)),
+        )
+        return [_record(row) for row in rows]
+
+    def changes(self, after: int, limit: int) -> Changes:
+        with self._database.lock:
+            tail = self._tail
+        if tail is not None and after >= tail[0] - 1:
+            first, records = tail
+            start = after + 1 - first
+            page = records[start : start + max(limit, 0)]
+            return Changes(ORIGIN, range(after + 1, after + 1 + len(page)), page)
+        rows = self._database.fetch(_CHANGES, (after, max(limit, 0)))
+        return Changes(ORIGIN, [row[0] for row in rows], [_record(row) for row in rows])
+
+    def count(self) -> int:
+        # A plain count walks the smallest index; the partial one holds only second and further parts.
+        [(events,)] = self._database.fetch(
+            "SELECT (SELECT count(*) FROM curated) - (SELECT count(*) FROM curated WHERE part > 0)"
+        )
+        return int(events)
+
+
+def _take_positions(connection: sqlite3.Connection, count: int) -> int:
+    """The first of ``count`` positions that were never given before and never will be again."""
+    (last,) = connection.execute("SELECT last FROM positions").fetchone()
+    connection.execute("UPDATE positions SET last = ?", (last + count,))
+    return int(last) + 1
+
+
+def _numbers(connection: sqlite3.Connection, statements: tuple[str, str], names: Iterable[str]) -> Sequence[int]:
+    """The number of each name in a table of names, giving new names one."""
+    find, add = statements
+    listed = list(names)
+    numbers = {}
+    for name in dict.fromkeys(listed):
+        found = connection.execute(find, (name,)).fetchone()
+        numbers[name] = found[0] if found else connection.execute(add, (name,)).lastrowid or 0
+    return [numbers[name] for name in listed]
+
+
+def _lineage(connection: sqlite3.Connection, key: tuple[int, int, bytes], record: Curated) -> Lineage | None:
+    receipt, index, content, body = connection.execute(
+        """SELECT r.name, c.idx, c.content, c.body FROM curated c CROSS JOIN receipts r ON r.id = c.receipt
+        WHERE c.type = ? AND c.time = ? AND c.tie = ?""",
+        key,
+    ).fetchone()
+    if receipt == record.receipt and index == record.index:
+        return None
+    source, event_id, *_ = _decode_body(body)
+    return Lineage(source, event_id, receipt, index, content)
+
+
+def _first_marker(connection: sqlite3.Connection, marker: Marker) -> Marker:
+    kept = connection.execute(
+        "SELECT type, time, receipt, idx FROM markers WHERE source = ? AND id = ?", (marker.source, marker.id)
+    ).fetchone()
+    return Marker(marker.source, marker.id, *kept)
+
+
+def _record(row: tuple[int, str, int, int, str, int, bytes]) -> Curated:
+    _, event_type, time, part, receipt, index, body = row
+    source, event_id, version, subject, curated_at, fields = _decode_body(body)
+    return Curated(event_type, time, source, event_id, part, version, subject, receipt, index, curated_at, fields)
+
+
+def _first_unstorable(items: Sequence[Any], check: Callable[[Any], None]) -> Exception:
+    """The error that names the first item that ``check`` refuses."""
+    for position, item in enumerate(items):
+        try:
+            check(item)
+        except UnicodeEncodeError:
+            return Unstorable(position, "a string holds half of a surrogate pair, which is no Unicode text")
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            return Unstorable(position, f"a value cannot be stored exactly: {error}")
+    return AssertionError("no item of the batch is at fault")
+
+
+def _check_record(record: Curated) -> None:
+    tie_break(record.source, record.id, record.part)
+    encode((record.type, record.receipt, record.subject, exact(record.fields)))
+
+
+def _check_marker(marker: Marker) -> None:
+    encode(marker)

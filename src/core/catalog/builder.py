@@ -1,0 +1,191 @@
+"""``Catalog``: the object its author declares event types, rules, transforms and views on."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Literal, TypeVar
+
+from ..decoding.foreign import Source
+from ..errors import CatalogError
+from ..schema.shapes import shape_of
+from ..views.measures import Measure
+from ..views.view import View
+from .checks import check_catalog, check_view
+from .declarations import EventType, Rule, place_of_caller, require_name
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Catalog:
+    """Event types with versions, upcasters, rules, transforms, views and foreign sources under one name.
+
+    Every method raises ``CatalogError`` with the place in the source where a declaration contradicts another.
+    """
+
+    def __init__(self, name: str) -> None:
+        require_name("a catalog", name, place_of_caller())
+        self.name = name
+        self.types: dict[str, EventType] = {}
+        self.views: dict[str, View] = {}
+        self.sources: dict[str, Source] = {}
+        self._by_class: dict[type, EventType] = {}
+
+    def __repr__(self) -> str:
+        return f"<Catalog {self.name!r}: {len(self.types)} types, {len(self.views)} views>"
+
+    def event(
+        self,
+        name: str,
+        *,
+        version: int = 1,
+        oldest: int = 1,
+        unversioned: int | None = None,
+        identity: Literal["time", "id"] = "time",
+        shards: int = 1,
+        unknown: Literal["drop", "keep", "reject"] = "drop",
+    ) -> Callable[[C], C]:
+        """Declare an attrs class as the data of events of type ``name``.
+
+        Versions ``oldest`` to ``version`` are accepted; each below ``version`` needs an upcaster. An event that names
+        no version is taken as ``unversioned``, by default the current one. With ``identity="id"``, source and id alone
+        say whether two deliveries are the same event, else their time does too. ``shards`` spreads a hot type over
+        as many partitions. Fields that the class does not have are dropped, kept in the curated event, or rejected.
+        """
+        place = place_of_caller()
+        require_name("an event type", name, place)
+        if name in self.types:
+            raise CatalogError(f"{place}: event type {name!r} is declared twice, first at {self.types[name].place}.")
+        taken_as = version if unversioned is None else unversioned
+        if not 1 <= oldest <= version or not oldest <= taken_as <= version:
+            raise CatalogError(f"{place}: of {name!r}, 1 ≤ oldest ≤ unversioned ≤ version does not hold.")
+        if not 1 <= shards <= 1000:
+            raise CatalogError(f"{place}: {name!r} has {shards} shards; 1 to 1000 are possible.")
+        if identity not in ("time", "id") or unknown not in ("drop", "keep", "reject"):
+            raise CatalogError(f"{place}: {name!r}: identity is 'time' or 'id', unknown is 'drop', 'keep' or 'reject'.")
+
+        def declare(cls: C) -> C:
+            if cls in self._by_class:
+                raise CatalogError(f"{place}: {cls.__name__} is declared twice, as {self._by_class[cls].name!r} and {name!r}.")
+            shape = shape_of(cls, place)
+            self.types[name] = self._by_class[cls] = EventType(
+                name, cls, shape, version, oldest, taken_as, identity, shards, unknown, place
+            )
+            return cls
+
+        return declare
+
+    def upcast(self, name: str, *, from_version: int) -> Callable[[F], F]:
+        """Declare the pure step that turns the data of version N into that of N + 1: dict in, dict out."""
+        place = place_of_caller()
+        declared = self._named(name, place)
+        if not declared.oldest <= from_version < declared.version:
+            raise CatalogError(
+                f"{place}: {name!r} has versions {declared.oldest} to {declared.version}; "
+                f"nothing can be upcast from {from_version}."
+            )
+        if from_version in declared.upcasters:
+            raise CatalogError(f"{place}: {name!r} has two upcasters from version {from_version}.")
+
+        def declare(step: F) -> F:
+            declared.upcasters[from_version] = step
+            return step
+
+        return declare
+
+    def rule(self, cls: type, *, name: str | None = None) -> Callable[[F], F]:
+        """Declare a named pure check on instances of a class. All that fail are reported."""
+        place = place_of_caller()
+        declared = self._of_class(cls, place)
+
+        def declare(holds: F) -> F:
+            rule = Rule(name or holds.__name__, holds, place)
+            if any(other.name == rule.name for other in declared.rules):
+                raise CatalogError(f"{place}: {declared.name!r} has two rules named {rule.name!r}.")
+            declared.rules.append(rule)
+            return holds
+
+        return declare
+
+    def transform(self, cls: type) -> Callable[[F], F]:
+        """Declare the pure function from an instance to its curated fields.
+
+        It returns a dict, a list of dicts (several records), or None (the event is filtered). Without one the fields
+        of the class are the curated fields.
+        """
+        place = place_of_caller()
+        declared = self._of_class(cls, place)
+
+        def declare(function: F) -> F:
+            if declared.transform is not None:
+                raise CatalogError(f"{place}: {declared.name!r} has two transforms.")
+            declared.transform = function
+            for view in self.views.values():
+                if view.over == declared.name:
+                    check_view(view, declared)
+            return function
+
+        return declare
+
+    def view(
+        self,
+        name: str,
+        *,
+        over: type,
+        every: timedelta,
+        measures: Mapping[str, Measure],
+        by: Iterable[str] = (),
+    ) -> None:
+        """Declare measures over tumbling windows of event time, grouped by curated fields."""
+        place = place_of_caller()
+        require_name("a view", name, place)
+        if name in self.views:
+            raise CatalogError(f"{place}: view {name!r} is declared twice, first at {self.views[name].place}.")
+        window = every // timedelta(microseconds=1)
+        if window < 1_000_000:
+            raise CatalogError(f"{place}: the window of view {name!r} is shorter than a second.")
+        declared = self._of_class(over, place)
+        view = View(name, declared.name, window, tuple(by), dict(measures), place)
+        check_view(view, declared)
+        self.views[name] = view
+
+    def source(
+        self,
+        name: str,
+        *,
+        type: str,
+        records: str = "",
+        id: str | None = None,
+        time: str | None = None,
+        subject: str | None = None,
+        origin: str | None = None,
+        types: Mapping[str, str] | None = None,
+    ) -> None:
+        """Declare a foreign kind of document: where its records are, and which of their fields say what.
+
+        ``records``, ``id``, ``time`` and ``subject`` are JSON pointers; ``type`` and ``origin`` (the events' source, by
+        default ``name``) are pointers or constants. ``types`` translates the types found.
+        """
+        place = place_of_caller()
+        require_name("a source", name, place)
+        if name in self.sources:
+            raise CatalogError(f"{place}: source {name!r} is declared twice, first at {self.sources[name].place}.")
+        for label, pointer in (("records", records), ("id", id), ("time", time), ("subject", subject)):
+            if pointer and not pointer.startswith("/"):
+                raise CatalogError(f"{place}: {label} of source {name!r} is a JSON pointer and starts with '/'.")
+        self.sources[name] = Source(
+            name, records, type, id, time, subject, origin or name, dict(types or {}), place
+        )
+
+    def check(self) -> None:
+        """Raise ``CatalogError`` if the declarations together do not make a catalog."""
+        check_catalog(self.types.values(), self.sources.values())
+
+    def _named(self, name: str, place: str) -> EventType:
+        if name not in self.types:
+            raise CatalogError(f"{place}: there is no event type {name!r}; declare it first.")
+        return self.types[name]
+
+    def _of_class(self, cls: type, place: str) -> EventType:
+        if cls not in self._by_class:
+            raise CatalogError(f"{place}: {cls!r} is not declared as an event type; decorate it with @catalog.event.")
+        return self._by_class[cls]

@@ -1,0 +1,50 @@
+"""What a catalog declares: event types, rules, transforms, upcasters, views, foreign sources."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+
+from ..errors import CatalogError
+from ..schema.shapes import Record
+
+
+@attrs.frozen
+class Rule:
+    """A named pure check on a typed event; a false result, or an exception, is a violation."""
+
+    name: str
+    holds: Callable[[Any], bool]
+    place: str
+
+
+@attrs.define
+class EventType:
+    """A declared type of event; see ``Catalog.event`` for what the settings mean."""
+
+    name: str
+    cls: type
+    shape: Record
+    version: int
+    oldest: int
+    unversioned: int
+    identity: Literal["time", "id"]
+    shards: int
+    unknown: Literal["drop", "keep", "reject"]
+    place: str
+    upcasters: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = attrs.field(factory=dict)
+    rules: list[Rule] = attrs.field(factory=list)
+    transform: Callable[[Any], Any] | None = None
+
+
+def place_of_caller() -> str:
+    """File and line of the declaration that is being made."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def require_name(kind: str, name: object, place: str) -> None:
+    """Refuse a name that cannot stand in a path, a key or a column."""
+    if not isinstance(name, str) or not name or len(name) > 128 or any(c in "/#()" or c.isspace() for c in name):
+        raise CatalogError(f"{place}: {name!r} is no name for {kind}: 1 to 128 characters, no blanks, none of / # ( ).")

@@ -1,0 +1,138 @@
+"""A shop: purchases, refunds, page views and sign-ups, with revenue, visitors and a funnel."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import attrs
+from annotated_types import Ge, Gt, MaxLen, MinLen
+
+from ..catalog import Catalog
+from ..views.measures import Count, Distinct, Last, Max, Mean, Sum
+
+catalog = Catalog("retail")
+
+Currency = Literal["EUR", "USD", "GBP"]
+Name = Annotated[str, MinLen(1), MaxLen(200)]
+
+
+@catalog.event("purchase", version=2)
+@attrs.frozen
+class Purchase:
+    """Something was bought. Version 1 knew no currency: all was in dollars."""
+
+    order_id: Name
+    customer_id: Name
+    amount: Annotated[Decimal, Gt(0)]
+    currency: Currency
+    items: Annotated[int, Ge(1)] = 1
+    channel: Literal["web", "app", "store"] = "web"
+
+
+@catalog.upcast("purchase", from_version=1)
+def dollars_by_default(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "currency": "USD"}
+
+
+@catalog.rule(Purchase)
+def amount_is_plausible(event: Purchase) -> bool:
+    return event.amount < 1_000_000
+
+
+@catalog.rule(Purchase)
+def amount_is_in_cents(event: Purchase) -> bool:
+    return event.amount * 100 % 1 == 0
+
+
+@catalog.transform(Purchase)
+def curate_purchase(event: Purchase) -> dict[str, Any]:
+    return {
+        "order_id": event.order_id,
+        "customer_id": event.customer_id,
+        "amount": event.amount,
+        "currency": event.currency,
+        "items": event.items,
+        "channel": event.channel,
+        "large": event.amount >= 1000,
+    }
+
+
+@catalog.event("refund")
+@attrs.frozen
+class Refund:
+    """Money was given back for an order."""
+
+    order_id: Name
+    customer_id: Name
+    amount: Annotated[Decimal, Gt(0)]
+    currency: Currency
+    reason: Literal["damaged", "late", "unwanted", "other"] = "other"
+
+
+@catalog.event("page_view")
+@attrs.frozen
+class PageView:
+    """A page was looked at."""
+
+    visitor_id: Name
+    url: Annotated[str, MinLen(1), MaxLen(2000)]
+    referrer: str | None = None
+    duration_ms: Annotated[int, Ge(0)] = 0
+    bot: bool = False
+
+
+@catalog.transform(PageView)
+def curate_page_view(event: PageView) -> dict[str, Any] | None:
+    """Robots are filtered; of a URL the path counts."""
+    if event.bot:
+        return None
+    return {
+        "visitor_id": event.visitor_id,
+        "path": urlsplit(event.url).path or "/",
+        "referrer": urlsplit(event.referrer).netloc or None if event.referrer else None,
+        "duration_ms": event.duration_ms,
+    }
+
+
+@catalog.event("signup", identity="id")
+@attrs.frozen
+class Signup:
+    """A customer signed up. A sign-up is the same whenever it is told, so its time does not identify it."""
+
+    customer_id: Name
+    plan: Literal["free", "plus", "business"]
+    country: Annotated[str, MinLen(2), MaxLen(2)] | None = None
+
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+catalog.view(
+    "revenue",
+    over=Purchase,
+    every=HOUR,
+    by=["currency"],
+    measures={
+        "orders": Count(),
+        "revenue": Sum("amount"),
+        "mean": Mean("amount"),
+        "largest": Max("amount"),
+        "buyers": Distinct("customer_id"),
+    },
+)
+catalog.view(
+    "refunds", over=Refund, every=DAY, by=["currency", "reason"], measures={"refunds": Count(), "refunded": Sum("amount")}
+)
+catalog.view(
+    "visitors",
+    over=PageView,
+    every=HOUR,
+    measures={"views": Count(), "visitors": Distinct("visitor_id"), "milliseconds": Sum("duration_ms")},
+)
+catalog.view("pages", over=PageView, every=DAY, by=["path"], measures={"views": Count(), "last_from": Last("referrer")})
+# The funnel, step by step: who looked, who signed up, who bought. Each step is a view by day.
+catalog.view("funnel_visits", over=PageView, every=DAY, measures={"visitors": Distinct("visitor_id")})
+catalog.view("funnel_signups", over=Signup, every=DAY, by=["plan"], measures={"signups": Count()})
+catalog.view(
+    "funnel_purchases", over=Purchase, every=DAY, measures={"buyers": Distinct("customer_id"), "orders": Count()}
+)

@@ -1,0 +1,188 @@
+"""The ports: what the core needs of its surroundings. Each docstring is the contract every adapter is tested for.
+
+Every method may raise ``TransientError``; a call that raised it may or may not have taken effect, and may be made
+again. Adapters translate their backend's errors into these two branches and swallow none.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from .records import (
+    Changes,
+    Curated,
+    DeadLetter,
+    LedgerEntry,
+    Lineage,
+    Marker,
+    Message,
+    RawObject,
+    RowKey,
+    ViewRow,
+)
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> int:
+        """Microseconds since the epoch. May jump."""
+        ...
+
+
+class ReceiptIds(Protocol):
+    """Where receipt ids come from."""
+
+    def new(self, received_at: int) -> str:
+        """A fresh UUIDv7 (RFC 9562) as text, whose time is ``received_at`` in milliseconds."""
+        ...
+
+
+class RawStore(Protocol):
+    """The raw log: receipts with their exact bytes, immutable."""
+
+    def append(self, raw: RawObject) -> None:
+        """Keep it durably before returning. Atomic: it is there whole or not at all.
+
+        The same receipt with the same bytes again changes nothing; with others: ``ReceiptConflict``.
+        """
+        ...
+
+    def read(self, receipt: str) -> RawObject:
+        """What was appended, byte for byte. Raises ``UnknownReceipt``."""
+        ...
+
+    def list(self, *, since: int, until: int, after: str | None, limit: int) -> Sequence[str]:
+        """Up to ``limit`` ids in ascending order, received in [since, until) to the millisecond, beyond ``after``."""
+        ...
+
+
+class CuratedStore(Protocol):
+    """Curated events: first write wins, nothing is ever overwritten."""
+
+    def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
+        """For each record, in order: None if what the store holds at its key now is this receipt and index (written
+        now or by an earlier attempt), else the lineage of what was there first, which stays.
+
+        The key is (type, time, tie-break of source, id and part). Each record by itself is atomic; after a
+        ``TransientError`` any of them may have been written. Raises ``Unstorable`` before writing anything.
+        """
+        ...
+
+    def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
+        """For each marker, in order, the one that was first for its (source, id): this or an earlier one."""
+        ...
+
+    def query(
+        self, event_type: str, *, since: int, until: int, after: int | None, limit: int
+    ) -> Sequence[Curated]:
+        """Up to ``limit`` records of a type with time in [since, until), in order of sort key, beyond ``after``."""
+        ...
+
+    def changes(self, after: int, limit: int) -> Changes:
+        """Up to ``limit`` insertions with position > ``after`` (0: from the first), in order of position.
+
+        A position that was seen is followed by greater ones only: nothing appears behind a reader.
+        """
+        ...
+
+    def count(self) -> int:
+        """How many curated events there are, counting each event once however many parts it has."""
+        ...
+
+
+class ViewStore(Protocol):
+    """View rows with their positions, and how far each view has read each origin."""
+
+    def load(self, view: str, keys: Sequence[RowKey]) -> Mapping[RowKey, ViewRow]:
+        """Those of the rows that exist."""
+        ...
+
+    def commit(self, view: str, rows: Sequence[ViewRow]) -> Sequence[RowKey]:
+        """Write each row whose stored version is still ``row.version``, raising it by one, state and positions
+        together. Returns the keys of rows that lost the race and were not written.
+
+        Each row by itself is atomic; after a ``TransientError`` any of them may have been written.
+        """
+        ...
+
+    def rows(self, view: str, *, since: int, until: int, after: RowKey | None, limit: int) -> Sequence[ViewRow]:
+        """Up to ``limit`` rows with window start in [since, until), in order of key, beyond ``after``."""
+        ...
+
+    def cursor(self, view: str, origin: str) -> int:
+        """The position up to which every change of the origin is in the view's rows; 0 before the first."""
+        ...
+
+    def advance(self, view: str, origin: str, position: int) -> None:
+        """Raise the cursor to ``position``; a lower one changes nothing."""
+        ...
+
+
+class Ledger(Protocol):
+    """One entry per receipt."""
+
+    def record(self, entry: LedgerEntry) -> None:
+        """Write the entry of a receipt; the same again changes nothing."""
+        ...
+
+    def entries(self, receipts: Sequence[str]) -> Mapping[str, LedgerEntry]:
+        """Those of the entries that exist."""
+        ...
+
+    def list(self, *, after: str | None, limit: int) -> Sequence[LedgerEntry]:
+        """Up to ``limit`` entries in order of receipt id, beyond ``after``."""
+        ...
+
+
+class Queue(Protocol):
+    """Receipts that wait to be processed. At least once: a message may come twice, and out of order."""
+
+    def send(self, receipt: str, raw: RawObject | None = None) -> None:
+        """Enqueue durably before returning. An adapter may carry ``raw`` along to save a read."""
+        ...
+
+    def receive(self, limit: int) -> Sequence[Message]:
+        """Up to ``limit`` messages, hidden from others until acknowledged, released or their time is up."""
+        ...
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """They are done with. A message that is gone already is no error."""
+        ...
+
+    def release(self, messages: Sequence[Message]) -> None:
+        """Make them visible again at once, to be tried another time."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """What could not be processed, until it is redriven or purged."""
+
+    def add(self, letters: Iterable[DeadLetter]) -> None:
+        """Keep each. One whose id is there only adds its occurrences; an occurrence that is there adds nothing."""
+        ...
+
+    def get(self, letter: str) -> DeadLetter | None:
+        """The dead letter of that id."""
+        ...
+
+    def browse(self, *, after: str | None, limit: int) -> Sequence[DeadLetter]:
+        """Up to ``limit`` dead letters in order of id, beyond ``after``."""
+        ...
+
+    def occurrences(self) -> Mapping[str, int]:
+        """How many (receipt, index) there are for each reason, over all letters."""
+        ...
+
+
+@attrs.frozen
+class Stores:
+    """One adapter's implementation of every port that keeps something."""
+
+    raw: RawStore
+    curated: CuratedStore
+    views: ViewStore
+    ledger: Ledger
+    queue: Queue
+    dead_letters: DeadLetters

@@ -1,0 +1,1 @@
+"""The services: what the platform does, in terms of the ports."""

@@ -1,0 +1,153 @@
+"""Ingest: bytes become a receipt in the raw log and a message in the queue, and only then are accepted."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from ..decoding.bodies import decompress, is_binary_mode, is_json
+from ..decoding.decoder import Decoder
+from ..decoding.events import NoEvent
+from ..errors import BodyError
+from ..ports import Clock, Queue, RawStore, ReceiptIds
+from ..records import RawObject, Receipt, Violation
+
+MAX_BODY = 5 * 1024 * 1024
+MAX_CONTENT = 20 * 1024 * 1024
+MAX_EVENTS = 10_000
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """An accepted event, as the answer to a request names it."""
+
+    index: int
+    id: str
+    type: str
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A document that is no event: kept, and bound to become a dead letter."""
+
+    index: int
+    violations: tuple[Violation, ...]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The answer to a request: its receipt, and what is in it."""
+
+    receipt: str
+    accepted: int
+    rejected: list[Rejected]
+    events: list[Identified]
+
+
+class NothingAccepted(Exception):
+    """Nothing in a body is an event, so nothing was stored; says why for each document."""
+
+    def __init__(self, rejected: Sequence[Rejected]) -> None:
+        super().__init__(rejected)
+        self.rejected = rejected
+
+
+class Ingest:
+    """Takes bytes in. What it returned for is durable in the raw log and queued."""
+
+    def __init__(self, raw: RawStore, queue: Queue, decoder: Decoder, clock: Clock, ids: ReceiptIds) -> None:
+        self._raw, self._queue, self._decoder, self._clock, self._ids = raw, queue, decoder, clock, ids
+
+    def request(
+        self,
+        body: bytes,
+        *,
+        source: str,
+        content_type: str = "application/json",
+        content_encoding: str = "identity",
+        foreign: str | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        origin: str = "request",
+    ) -> Accepted:
+        """Accept a request's body, in any form.
+
+        Raises ``BodyError`` where it is too large, in an unknown encoding or of an unsupported type,
+        ``NothingAccepted`` where nothing in it is an event; then nothing is stored.
+        """
+        content = _content(body, content_encoding)
+        receipt = self._receipt(source, content_type, foreign, idempotency_key, headers or {}, origin, 1)
+        raw = RawObject(receipt, content)
+        if not is_json(content_type) and not is_binary_mode(raw):
+            raise BodyError(f"{content_type} is not supported; send JSON.", code="content-type")
+        answer = self._answer(raw)
+        if answer.rejected and not answer.events:
+            raise NothingAccepted(answer.rejected)
+        self._keep(raw)
+        return answer
+
+    def chunk(
+        self, body: bytes, *, source: str, content_type: str, origin: str, line: int = 1, foreign: str | None = None
+    ) -> str:
+        """Accept a chunk of a file, whatever is in it, and return its receipt id.
+
+        Events without ids get them from the chunk's bytes, so that a file that is run twice counts once.
+        """
+        receipt = self._receipt(source, content_type, foreign, None, {}, origin, line, chunk=True)
+        self._keep(RawObject(receipt, body))
+        return receipt.id
+
+    def _receipt(
+        self,
+        source: str,
+        content_type: str,
+        foreign: str | None,
+        idempotency_key: str | None,
+        headers: Mapping[str, str],
+        origin: str,
+        line: int,
+        *,
+        chunk: bool = False,
+    ) -> Receipt:
+        now = self._clock.now()
+        kept = {name.lower(): value for name, value in headers.items() if name.lower().startswith("ce-")}
+        return Receipt(
+            id=self._ids.new(now),
+            received_at=now,
+            content_type=content_type,
+            origin=origin,
+            source=source,
+            foreign=foreign,
+            idempotency_key=idempotency_key,
+            headers=kept,
+            line=line,
+            chunk=chunk,
+        )
+
+    def _keep(self, raw: RawObject) -> None:
+        self._raw.append(raw)
+        self._queue.send(raw.receipt.id, raw)
+
+    def _answer(self, raw: RawObject) -> Accepted:
+        documents = self._decoder.documents(raw)
+        if len(documents) > MAX_EVENTS:
+            message = f"The body holds {len(documents)} events; {MAX_EVENTS} are allowed."
+            raise BodyError(message, code="too-large", reason="too-large")
+        events, rejected = [], []
+        for index, document in enumerate(documents):
+            try:
+                event = self._decoder.read(raw, index, document)
+            except NoEvent as error:
+                rejected.append(Rejected(index, error.violations))
+            else:
+                events.append(Identified(index, event.id, event.type))
+        return Accepted(raw.receipt.id, len(events), rejected, events)
+
+
+def _content(body: bytes, encoding: str) -> bytes:
+    if len(body) > MAX_BODY:
+        message = f"The body has {len(body)} bytes; {MAX_BODY} are allowed."
+        raise BodyError(message, code="too-large", reason="too-large")
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return decompress(body, limit=MAX_CONTENT)
+        case other:
+            raise BodyError(f"Content-Encoding {other!r} is not supported; send gzip or none.", code="encoding")

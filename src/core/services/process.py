@@ -1,0 +1,168 @@
+"""Process: the events of a receipt into the curated store or among the dead letters, and the ledger entry that says so.
+
+Repeating it, at any time and from any crash, gives the same outcomes: a stored record knows which receipt and index
+wrote it, and outcomes are read off that lineage.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from ..canonical import canonical_text
+from ..decoding.bodies import is_binary_mode
+from ..decoding.events import Event, NoEvent
+from ..errors import UnknownReceipt, Unstorable
+from ..identity import content_hash
+from ..pipeline.failures import rejected_letter
+from ..pipeline.pipeline import Batch, Pipeline
+from ..ports import Clock, CuratedStore, DeadLetters, Ledger, RawStore
+from ..records import Curated, DeadLetter, LedgerEntry, Lineage, Marker, Outcome, RawObject, Reason, Violation
+
+
+class Process:
+    """Processes receipts. Every effect is idempotent."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        raw: RawStore,
+        curated: CuratedStore,
+        dead_letters: DeadLetters,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        self._pipeline, self._raw, self._curated = pipeline, raw, curated
+        self._dead_letters, self._ledger, self._clock = dead_letters, ledger, clock
+
+    def receipt(self, receipt: str, raw: RawObject | None = None) -> LedgerEntry:
+        """Process one receipt (read from the raw log unless given) and return its ledger entry, once durable.
+
+        Raises ``TransientError`` from the ports, after which it may be called again; ``UnknownReceipt``.
+        """
+        raw = raw or self._raw.read(receipt)
+        batch = self._pipeline.run(raw, self._clock.now())
+        own_times = {place: None for place in batch.unmarked}
+        records = self._marked(batch)
+        firsts = _Firsts(self._raw, self._pipeline, bytes_tell=not is_binary_mode(raw))
+        outcomes = self._insert(records, batch.parts, batch.letters, own_times, firsts)
+        if batch.letters:
+            self._dead_letters.add(batch.letters)
+        reasons = Counter(letter.reason for letter in batch.letters)
+        entry = LedgerEntry(
+            receipt=receipt,
+            events=batch.events,
+            curated=outcomes[Outcome.CURATED],
+            duplicate=outcomes[Outcome.DUPLICATE],
+            filtered=batch.filtered,
+            dead_lettered=len(batch.letters),
+            dead_letters=dict(sorted(reasons.items())),
+        )
+        self._ledger.record(entry)
+        return entry
+
+    def _marked(self, batch: Batch) -> dict[int, Curated]:
+        """The records by place, with the time of their marker where that decides their identity."""
+        records = dict(enumerate(batch.records))
+        if not batch.unmarked:
+            return records
+        mine = [records[place] for place in batch.unmarked]
+        markers = [Marker(r.source, r.id, r.type, r.time, r.receipt, r.index) for r in mine]
+        for place, record, first in zip(batch.unmarked, mine, self._curated.mark(markers), strict=True):
+            if first.type != record.type:
+                found = f"{first.type!r} in receipt {first.receipt}, index {first.index}"
+                batch.letters.append(_conflict(record, None, f"an event of type {found}"))
+                del records[place]
+                batch.parts.pop(place, None)
+            elif first.time != record.time:
+                records[place] = msgspec.structs.replace(record, time=first.time)
+                if place in batch.parts:
+                    batch.parts[place] = [msgspec.structs.replace(p, time=first.time) for p in batch.parts[place]]
+        return records
+
+    def _insert(
+        self,
+        records: dict[int, Curated],
+        parts: dict[int, list[Curated]],
+        letters: list[DeadLetter],
+        own_times: dict[int, None],
+        firsts: "_Firsts",
+    ) -> Counter[Outcome]:
+        found = self._insert_first(records, letters, own_times)
+        outcomes = Counter({Outcome.CURATED: len(found)})
+        if any(found):
+            for (place, record), lineage in zip([*records.items()], found, strict=True):
+                if lineage is None:
+                    continue
+                outcomes[Outcome.CURATED] -= 1
+                parts.pop(place, None)
+                if firsts.same_event(record, lineage):
+                    outcomes[Outcome.DUPLICATE] += 1
+                    continue
+                where = f"another event in receipt {lineage.receipt}, index {lineage.index}"
+                letters.append(_conflict(record, own_times.get(place, record.time), where))
+        # Only now, since the further records of an event that lost must not be kept: all are of the one that was first.
+        if further := [part for place in sorted(parts) for part in parts[place]]:
+            self._curated.insert(further)
+        return outcomes
+
+    def _insert_first(
+        self, records: dict[int, Curated], letters: list[DeadLetter], own_times: dict[int, None]
+    ) -> Sequence[Lineage | None]:
+        """Insert all that the store can hold; the others leave ``records`` and become dead letters."""
+        while records:
+            try:
+                return self._curated.insert([*records.values()])
+            except Unstorable as error:
+                place = [*records][error.position]
+                record = records.pop(place)
+                violation = Violation("", "unstorable", str(error))
+                letters.append(
+                    rejected_letter(record, own_times.get(place, record.time), Reason.TRANSFORM_ERROR, violation)
+                )
+        return []
+
+
+class _Firsts:
+    """Events that were first, read again from the raw log for comparison; remembers the last receipt.
+
+    ``bytes_tell`` is false for binary mode, where part of an event is in headers and equal bytes may be two events.
+    """
+
+    def __init__(self, raw: RawStore, pipeline: Pipeline, *, bytes_tell: bool) -> None:
+        self._raw, self._pipeline, self._bytes_tell = raw, pipeline, bytes_tell
+        self._receipt: RawObject | None = None
+        self._documents: Sequence[bytes] = ()
+
+    def same_event(self, record: Curated, first: Lineage) -> bool:
+        """Whether a record has the identity and the content of the one that was first.
+
+        Equal bytes are equal content. Other bytes may be too: the canonical content decides, which no catalog
+        changes.
+        """
+        if (record.source, record.id) != (first.source, first.id):
+            return False
+        if self._bytes_tell and content_hash(record.raw) == first.content:
+            return True
+        try:
+            stored = self._event(first.receipt, first.index)
+            ours = self._event(record.receipt, record.index)
+        except (UnknownReceipt, NoEvent, IndexError):
+            return False  # what cannot be compared is not called a duplicate
+        return _content(stored) == _content(ours)
+
+    def _event(self, receipt: str, index: int) -> Event:
+        if self._receipt is None or self._receipt.receipt.id != receipt:
+            self._receipt = self._raw.read(receipt)
+            self._documents = self._pipeline.decoder.documents(self._receipt)
+        return self._pipeline.decoder.read(self._receipt, index, self._documents[index])
+
+
+def _content(event: Event) -> str:
+    """What an event says, apart from its identity and the envelope it came in."""
+    return canonical_text([event.type, event.subject, event.version, event.data])
+
+
+def _conflict(record: Curated, own_time: int | None, found: str) -> DeadLetter:
+    message = f"The identity (source, id, type, time) belongs to {found}, which has other content."
+    return rejected_letter(record, own_time, Reason.CONFLICT, Violation("", "conflict", message))

@@ -1,0 +1,53 @@
+"""Work: take receipts from the queue, process them, keep the views up to date, until nothing is left."""
+
+from collections.abc import Iterator
+
+from ..errors import TransientError, UnknownReceipt
+from ..ports import Queue
+from ..records import LedgerEntry
+from .process import Process
+from .project import Project
+
+
+class Work:
+    """The online lane in one process: queue → process → project."""
+
+    def __init__(self, queue: Queue, process: Process, project: Project) -> None:
+        self._queue, self._process, self._project = queue, process, project
+
+    def step(self, limit: int = 10) -> list[LedgerEntry] | None:
+        """Process up to ``limit`` messages, each released again if its processing failed for now.
+
+        None where the queue had none. Raises the first ``TransientError`` once the others are done.
+        """
+        messages = self._queue.receive(limit)
+        if not messages:
+            return None
+        entries: list[LedgerEntry] = []
+        failure: TransientError | None = None
+        for message in messages:
+            try:
+                entries.append(self._process.receipt(message.receipt, message.raw))
+            except TransientError as error:
+                failure = failure or error
+                self._queue.release([message])
+            except UnknownReceipt:
+                # Queued before its bytes were durable, by a sender that then failed: it was never accepted.
+                self._queue.acknowledge([message])
+            else:
+                self._queue.acknowledge([message])
+        if failure is not None:
+            raise failure
+        return entries
+
+    def drain(self) -> Iterator[LedgerEntry]:
+        """Process until the queue is empty and the views are up to date, yielding each receipt's entry."""
+        while (entries := self.step()) is not None:
+            yield from entries
+            self.project()
+        self.project()
+
+    def project(self) -> None:
+        """Bring the views up to date."""
+        while self._project.step():
+            pass

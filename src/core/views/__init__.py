@@ -1,0 +1,1 @@
+"""Views: measures folded over windows of event time, exactly once."""

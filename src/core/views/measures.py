@@ -1,0 +1,294 @@
+"""Measures: commutative monoids over curated events, exact in every order and grouping.
+
+A state is a JSON value. ``fold`` and ``merge`` never change the states they are given. Values that are missing, null
+or of a kind the measure cannot take are left out; while a view is declared, events with such values in a field that
+needs numbers are dead-lettered before they get here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Context, Decimal, localcontext
+from operator import itemgetter
+from typing import Any, ClassVar
+
+import attrs
+
+from ..canonical import canonical_text
+from ..identity import record_key
+from ..numbers import EXACT
+from ..records import Curated, Value
+
+_QUOTIENT = Context(prec=38)
+_NUMBERS = frozenset({int, Decimal})
+
+
+@attrs.frozen
+class Measure(ABC):
+    """What every measure is: a start, a fold over events, a merge of two states, a result."""
+
+    numeric: ClassVar[bool] = False
+    field: str | None
+
+    def __attrs_post_init__(self) -> None:
+        if self.field is not None and (not isinstance(self.field, str) or not self.field):
+            raise TypeError(f"{type(self).__name__} takes the name of a curated field, not {self.field!r}.")
+
+    @property
+    def signature(self) -> str:
+        """Names the measure with all that its state depends on."""
+        return f"{type(self).__name__}({self.field or ''})"
+
+    def start(self) -> Value:
+        """The state of no events."""
+        return None
+
+    @abstractmethod
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        """The state with the events added."""
+
+    @abstractmethod
+    def merge(self, one: Value, other: Value) -> Value:
+        """The state of two disjoint sets of events together."""
+
+    def result(self, state: Value) -> Value:
+        """What the state says."""
+        return state
+
+    def _values(self, events: Iterable[Curated]) -> list[Any]:
+        name = self.field
+        return [value for event in events if (value := event.fields.get(name)) is not None]
+
+    def _numbers(self, events: Iterable[Curated]) -> list[Any]:
+        name = self.field
+        return [value for event in events if (value := event.fields.get(name)).__class__ in _NUMBERS]
+
+
+@attrs.frozen
+class Count(Measure):
+    """How many events; with a field, how many have a value in it."""
+
+    field: str | None = None
+
+    def start(self) -> int:
+        return 0
+
+    def fold(self, state: int, events: Sequence[Curated]) -> int:
+        return state + (len(events) if self.field is None else len(self._values(events)))
+
+    def merge(self, one: int, other: int) -> int:
+        return one + other
+
+
+@attrs.frozen
+class Sum(Measure):
+    """The exact sum of a field."""
+
+    numeric = True
+    field: str
+
+    def start(self) -> int:
+        return 0
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        with localcontext(EXACT):
+            return sum(self._numbers(events), state)
+
+    def merge(self, one: Value, other: Value) -> Value:
+        with localcontext(EXACT):
+            return one + other
+
+
+@attrs.frozen
+class Mean(Measure):
+    """The mean of a field: exact sum and count, divided (to 38 digits) only when read. None of no values."""
+
+    numeric = True
+    field: str
+
+    def start(self) -> list[Value]:
+        return [0, 0]
+
+    def fold(self, state: list[Value], events: Sequence[Curated]) -> list[Value]:
+        numbers = self._numbers(events)
+        with localcontext(EXACT):
+            return [sum(numbers, state[0]), state[1] + len(numbers)]
+
+    def merge(self, one: list[Value], other: list[Value]) -> list[Value]:
+        with localcontext(EXACT):
+            return [one[0] + other[0], one[1] + other[1]]
+
+    def result(self, state: list[Value]) -> Value:
+        total, count = state
+        return None if not count else _QUOTIENT.divide(Decimal(total), Decimal(count))
+
+
+def _extreme(pick: Callable[..., Value], values: Iterable[Value]) -> Value:
+    """The least or greatest of scalars, None of none."""
+    scalars = [value for value in values if not isinstance(value, list | dict)]
+    kinds = set(map(type, scalars))
+    if kinds <= _NUMBERS or kinds == {str}:
+        return pick(scalars, default=None)
+    return pick(scalars, key=_order, default=None)
+
+
+def _order(value: Value) -> tuple[int, Any, str]:
+    """A total order over scalars: truth values, numbers, texts; of equal numbers 1 comes before 1.0."""
+    notation = repr(value) if value.__class__ is Decimal else ""
+    return (0 if isinstance(value, bool) else 2 if isinstance(value, str) else 1), value, notation
+
+
+@attrs.frozen
+class Min(Measure):
+    """The least value of a field; numbers come before texts. None of no values."""
+
+    field: str
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        return _extreme(min, [*self._values(events), *_present(state)])
+
+    def merge(self, one: Value, other: Value) -> Value:
+        return _extreme(min, [*_present(one), *_present(other)])
+
+
+@attrs.frozen
+class Max(Measure):
+    """The greatest value of a field; texts come after numbers. None of no values."""
+
+    field: str
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        return _extreme(max, [*self._values(events), *_present(state)])
+
+    def merge(self, one: Value, other: Value) -> Value:
+        return _extreme(max, [*_present(one), *_present(other)])
+
+
+def _present(state: Value) -> tuple[Value, ...]:
+    return () if state is None else (state,)
+
+
+@attrs.frozen
+class First(Measure):
+    """The value of a field in the event with the earliest time that has one; ties go by sort key."""
+
+    field: str
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        return self.merge(state, _at_edge(min, self._having(events), self.field))
+
+    def merge(self, one: Value, other: Value) -> Value:
+        return min([*_present(one), *_present(other)], key=itemgetter(0), default=None)
+
+    def result(self, state: Value) -> Value:
+        return None if state is None else state[1]
+
+    def _having(self, events: Iterable[Curated]) -> list[Curated]:
+        return [event for event in events if event.fields.get(self.field) is not None]
+
+
+@attrs.frozen
+class Last(First):
+    """The value of a field in the event with the latest time that has one; ties go by sort key."""
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        return self.merge(state, _at_edge(max, self._having(events), self.field))
+
+    def merge(self, one: Value, other: Value) -> Value:
+        return max([*_present(one), *_present(other)], key=itemgetter(0), default=None)
+
+
+def _at_edge(pick: Any, events: list[Curated], field: str) -> Value:
+    """[sort key, value] of the earliest or latest event. Hashes only those that share the edge's instant."""
+    if not events:
+        return None
+    edge = pick(event.time for event in events)
+    key, event = pick(((record_key(e), e) for e in events if e.time == edge), key=itemgetter(0))
+    return [key, event.fields[field]]
+
+
+@attrs.frozen
+class Distinct(Measure):
+    """How many different values a field has.
+
+    Exact by default: the state holds every value, so keep windows and groups small enough for that. With
+    ``approximate`` it is a HyperLogLog of 4,096 registers (about 1.6 % standard error) in constant space; this needs
+    the extra ``sketches``.
+    """
+
+    field: str
+    approximate: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.approximate:
+            from .sketches import require
+
+            require("datasketch", "Distinct(approximate=True)")
+
+    @property
+    def signature(self) -> str:
+        return f"Distinct({self.field}{';approximate' if self.approximate else ''})"
+
+    def start(self) -> Value:
+        return None if self.approximate else []
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        values = self._values(events)
+        if self.approximate:
+            from .sketches import add_to_registers
+
+            return add_to_registers(state, map(distinct_text, values))
+        return self.merge(state, [*{distinct_text(value) for value in values}])
+
+    def merge(self, one: Value, other: Value) -> Value:
+        if self.approximate:
+            from .sketches import merge_registers
+
+            return merge_registers(one, other)
+        return sorted({*one, *other})
+
+    def result(self, state: Value) -> int:
+        if self.approximate:
+            from .sketches import cardinality
+
+            return cardinality(state)
+        return len(state)
+
+
+def distinct_text(value: Value) -> str:
+    """A text that is the same for equal values only: 1 and 1.0 are equal, 1 and "1" and true are not."""
+    return f'"{value}' if isinstance(value, str) else canonical_text(value)
+
+
+@attrs.frozen
+class Quantiles(Measure):
+    """Quantiles of a field, as text → number, each within 1 % of the true value (a DDSketch of unbounded size).
+
+    Needs the extra ``sketches``.
+    """
+
+    numeric = True
+    field: str
+    at: tuple[float, ...] = attrs.field(default=(0.5, 0.95, 0.99), converter=tuple, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        from .sketches import require
+
+        require("ddsketch", "Quantiles")
+        if not self.at or not all(0 <= q <= 1 for q in self.at):
+            raise ValueError("Quantiles are at numbers from 0 to 1.")
+
+    def start(self) -> dict[str, int]:
+        return {}
+
+    def fold(self, state: dict[str, int], events: Sequence[Curated]) -> dict[str, int]:
+        from .sketches import bins_of
+
+        return self.merge(state, bins_of(self._numbers(events)))
+
+    def merge(self, one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+        return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
+
+    def result(self, state: dict[str, int]) -> Value:
+        from .sketches import quantile
+
+        return {str(q): quantile(state, q) for q in self.at}

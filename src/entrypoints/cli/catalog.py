@@ -1,0 +1,110 @@
+"""``millrace catalog``: what the catalog declares."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from .exits import Fault
+from .options import Site, as_json, on_a_site
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ...core.catalog import Catalog
+
+
+@click.group
+def catalog() -> None:
+    """Look at the catalog.
+
+    \b
+    Examples:
+      millrace catalog list
+      millrace catalog schema purchase
+    """
+
+
+@catalog.command("list")
+@as_json
+@on_a_site
+def list_(form: str | None, site: Site) -> None:
+    """List event types, views and foreign sources.
+
+    \b
+    Example:
+      millrace catalog list --catalog ./shop.py --json
+    """
+    contents = _contents(site.load())
+    if form:
+        print_json(contents)
+        return
+    click.echo(f"Catalog {contents['catalog']}")
+    for kind in ("types", "views", "sources"):
+        if rows := contents[kind]:
+            click.echo()
+            texts = [{name: _joined(value) for name, value in row.items()} for row in rows]
+            print_table(list(rows[0]), texts)
+
+
+@catalog.command
+@click.argument("type", metavar="TYPE")
+@click.option("--version", type=click.IntRange(min=1), help="The version; only the current one has a schema.")
+@click.option("--json", "form", flag_value="json", hidden=True)
+@on_a_site
+def schema(type: str, version: int | None, form: str | None, site: Site) -> None:  # noqa: ARG001 (it is JSON anyway)
+    """Print the JSON Schema (2020-12) of the data of a TYPE.
+
+    \b
+    Example:
+      millrace catalog schema purchase > purchase.schema.json
+    """
+    from ...core.schema.jsonschema import json_schema
+
+    loaded = site.load()
+    if type not in loaded.types:
+        raise Fault(f"There is no event type {type!r}; the catalog has {', '.join(sorted(loaded.types))}.")
+    declared = loaded.types[type]
+    if version not in (None, declared.version):
+        known = f"version {declared.version}; older ones are upcast to it" if declared.upcasters else "version 1"
+        raise Fault(f"There is no schema of {type!r} in version {version}: its class declares {known}.")
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(json_schema(loaded.name, declared))
+    click.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def _contents(loaded: "Catalog") -> dict[str, Any]:
+    return {
+        "catalog": loaded.name,
+        "types": [
+            {
+                "name": each.name,
+                "version": each.version,
+                "oldest": each.oldest,
+                "identity": each.identity,
+                "unknown": each.unknown,
+                "rules": [rule.name for rule in each.rules],
+                "fields": [field.name for field in each.shape.fields],
+            }
+            for each in loaded.types.values()
+        ],
+        "views": [
+            {
+                "name": each.name,
+                "over": each.over,
+                "every": str(timedelta(microseconds=each.every)),
+                "by": list(each.by),
+                "measures": {name: measure.signature for name, measure in each.measures.items()},
+            }
+            for each in loaded.views.values()
+        ],
+        "sources": [
+            {"name": each.name, "type": each.type, "records": each.records, "id": each.id, "time": each.time}
+            for each in loaded.sources.values()
+        ],
+    }
+
+
+def _joined(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    return ", ".join(value) if isinstance(value, list) else value

@@ -1,0 +1,248 @@
+"""``millrace dead-letters``: what could not be processed, and why."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import Fault, warn
+from .options import Site, as_json, as_ndjson, on_a_site
+from .origins import Origin, origins
+from .output import print_facts, print_json, print_objects, print_table, printable
+
+if TYPE_CHECKING:
+    from ...core.records import DeadLetter
+    from ..platform import Platform
+
+SHOWN_TO_PEOPLE = 100
+SHOWN_OF_A_DOCUMENT = 64 * 1024
+_PAGE = 1000
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look at what could not be processed.
+
+    \b
+    Examples:
+      millrace dead-letters summary
+      millrace dead-letters list --reason invalid --ndjson
+      millrace dead-letters show 3f9c
+    """
+
+
+@dead_letters.command("list")
+@click.option("--reason", help="Only those with this reason, such as invalid or malformed.")
+@click.option("--type", "event_type", help="Only those of this event type.")
+@click.option("--fingerprint", help="Only those with this cause; see summary.")
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table, else all]")
+@as_json
+@as_ndjson
+@on_a_site
+def list_(
+    reason: str | None, event_type: str | None, fingerprint: str | None, limit: int | None, form: str | None, site: Site
+) -> None:
+    """List dead letters, in order of their ids.
+
+    \b
+    Example:
+      millrace dead-letters list --type purchase --ndjson
+    """
+    if reason is not None:
+        _require_reason(reason)
+    with site.open() as platform:
+        letters = (
+            letter
+            for letter in _all(platform)
+            if reason in (None, letter.reason)
+            and event_type in (None, letter.event_type)
+            and fingerprint in (None, letter.fingerprint)
+        )
+        if limit is None and form is None:
+            limit = SHOWN_TO_PEOPLE
+        shown = _as_rows(platform, islice(letters, limit or None))
+        if form is not None:
+            print_objects(shown, form)
+        elif rows := [_brief(row) for row in shown]:
+            print_table(list(rows[0]), rows)
+            if next(letters, None) is not None:
+                warn(f"These are the first {limit}; --limit 0 shows all")
+        else:
+            warn("There are no such dead letters")
+
+
+@dead_letters.command
+@click.argument("id")
+@as_json
+@on_a_site
+def show(id: str, form: str | None, site: Site) -> None:
+    """Show one dead letter: what is wrong with it, where it came from, and the event itself.
+
+    ID may be the beginning of an id, if no other begins so.
+
+    \b
+    Example:
+      millrace dead-letters show 3f9c
+    """
+    with site.open() as platform:
+        letter = _find(platform, id)
+        found = origins(platform, letter.occurrences)
+    occurrences = [
+        {"receipt": receipt, "index": index, **_origin(found.get((receipt, index)))}
+        for receipt, index in letter.occurrences
+    ]
+    first = found.get((letter.receipt, letter.index))
+    document = None if first is None else first.document.decode("utf-8", "backslashreplace")
+    if form:
+        print_json({**as_row(letter, first), "occurrences": occurrences, "document": document})
+        return
+    print_facts(_facts(letter))
+    click.echo()
+    print_table(["pointer", "code", "message"], _violations(letter))
+    click.echo()
+    if first is None:
+        warn("The raw log does not have the event any more")
+    else:
+        click.echo(_pretty(first.document))
+        click.echo()
+    print_table(["receipt", "index", "origin", "line"], occurrences)
+    if letter.seen > len(occurrences):
+        click.echo(f"and {letter.seen - len(occurrences):,} more")
+
+
+@dead_letters.command
+@as_json
+@on_a_site
+def summary(form: str | None, site: Site) -> None:
+    """Group dead letters by their cause (fingerprint), the most frequent first.
+
+    \b
+    Example:
+      millrace dead-letters summary --store file:./data
+    """
+    with site.open() as platform:
+        rows = _summary(platform)
+    if form:
+        print_objects(rows, form)
+    elif rows:
+        flat = [{**row, "example": f"{row['example']['pointer']} {row['example']['message']}".strip()} for row in rows]
+        names = ("letters", "occurrences")
+        total = {"fingerprint": "total", **{name: sum(row[name] for row in rows) for name in names}}
+        print_table(list(rows[0]), flat, total=total if len(rows) > 1 else None)
+    else:
+        warn("There are no dead letters")
+
+
+def as_row(letter: "DeadLetter", origin: Origin | None) -> dict[str, Any]:
+    """A dead letter as JSON shows it, with its first occurrence."""
+    from ...core.times import format_time
+
+    return {
+        "id": letter.id,
+        "reason": letter.reason,
+        "stage": letter.stage,
+        "fingerprint": letter.fingerprint,
+        "violations": _violations(letter),
+        "receipt": letter.receipt,
+        "index": letter.index,
+        **_origin(origin),
+        "source": letter.source,
+        "eventType": letter.event_type,
+        "eventId": letter.event_id,
+        "eventTime": None if letter.event_time is None else format_time(letter.event_time),
+        "seen": letter.seen,
+        "attempts": letter.attempts,
+    }
+
+
+def _violations(letter: "DeadLetter") -> list[dict[str, str]]:
+    return [{"pointer": v.pointer, "code": v.code, "message": v.message} for v in letter.violations]
+
+
+def _origin(origin: Origin | None) -> dict[str, Any]:
+    return {"origin": None if origin is None else origin.name, "line": None if origin is None else origin.line}
+
+
+def _facts(letter: "DeadLetter") -> dict[str, Any]:
+    row = as_row(letter, None)
+    names = ("id", "reason", "stage", "fingerprint", "eventType", "eventId", "eventTime", "source", "seen", "attempts")
+    return {name: row[name] for name in names if row[name] is not None}
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    violations = row["violations"]
+    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    where = row["origin"] if row["line"] is None else f"{row['origin']}:{row['line']}"
+    return {
+        "id": row["id"][:12],
+        "reason": row["reason"],
+        "type": row["eventType"],
+        "where": where,
+        "seen": row["seen"],
+        "violation": f"{violations[0]['pointer']} {violations[0]['message']}".strip() + more if violations else "",
+    }
+
+
+def _summary(platform: "Platform") -> list[dict[str, Any]]:
+    causes: dict[str, dict[str, Any]] = {}
+    for letter in _all(platform):
+        row = causes.setdefault(
+            letter.fingerprint,
+            {
+                "fingerprint": letter.fingerprint,
+                "reason": letter.reason,
+                "eventType": letter.event_type,
+                "letters": 0,
+                "occurrences": 0,
+                "example": {"id": letter.id, **(_violations(letter) or [{"pointer": "", "code": "", "message": ""}])[0]},
+            },
+        )
+        row["letters"] += 1
+        row["occurrences"] += letter.seen
+    return sorted(causes.values(), key=lambda row: (-row["occurrences"], row["fingerprint"]))
+
+
+def _all(platform: "Platform") -> Iterator["DeadLetter"]:
+    after = None
+    while page := platform.stores.dead_letters.browse(after=after, limit=_PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def _as_rows(platform: "Platform", letters: Iterator["DeadLetter"]) -> Iterator[dict[str, Any]]:
+    while page := list(islice(letters, _PAGE)):
+        found = origins(platform, [(letter.receipt, letter.index) for letter in page])
+        yield from (as_row(letter, found.get((letter.receipt, letter.index))) for letter in page)
+
+
+def _find(platform: "Platform", prefix: str) -> "DeadLetter":
+    letters = platform.stores.dead_letters
+    if (letter := letters.get(prefix)) is not None:
+        return letter
+    # Ids that begin with the prefix come right behind it.
+    found = [letter for letter in letters.browse(after=prefix, limit=2) if letter.id.startswith(prefix)]
+    if not found:
+        raise Fault(f"There is no dead letter whose id is, or begins with, {prefix!r}.")
+    if len(found) > 1:
+        raise Fault(f"Several dead letters begin with {prefix!r}, {found[0].id} and {found[1].id} among them.")
+    return found[0]
+
+
+def _require_reason(reason: str) -> None:
+    from ...core.records import Reason
+
+    known = [each.value for each in Reason]
+    if reason not in known:
+        raise Fault(f"There is no reason {reason!r}; there are {', '.join(known)}.")
+
+
+def _pretty(document: bytes) -> str:
+    import msgspec
+
+    try:
+        text = msgspec.json.format(document, indent=2).decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = document.decode("utf-8", "backslashreplace")
+    cut = f"\n… ({len(text):,} characters in all)" if len(text) > SHOWN_OF_A_DOCUMENT else ""
+    return "\n".join(printable(line) for line in text[:SHOWN_OF_A_DOCUMENT].split("\n")) + cut

@@ -1,0 +1,112 @@
+"""Options that commands share, and what they stand for."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from ...core.identity import EARLIEST, LATEST
+from ...core.times import parse_time
+from .logs import Log
+
+if TYPE_CHECKING:
+    from ...core.catalog import Catalog
+    from ..platform import Platform
+
+DEFAULT_STORE = "file:./.millrace"
+DEFAULT_CATALOG = "millrace.core.catalogs.retail:catalog"
+
+F = TypeVar("F", bound=Callable[..., Any])
+_RELATIVE = re.compile(r"([0-9]{1,9})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Site(NamedTuple):
+    """Where a command works: which store, which catalog, and how much it says about it."""
+
+    store: str
+    catalog: str
+    log: Log
+
+    def load(self) -> "Catalog":
+        """The catalog. Raises ``CatalogError``."""
+        from ..bootstrap import load_catalog
+
+        return load_catalog(self.catalog)
+
+    @contextmanager
+    def open(self, *, write: bool = False) -> Iterator["Platform"]:
+        """The platform. Raises ``CatalogError`` or ``StoreError``."""
+        from ..bootstrap import open_platform
+
+        with open_platform(self.store, self.load(), write=write) as platform:
+            if platform.mended:
+                self.log.info("store.mended", receipts=platform.mended)
+            yield platform
+
+
+def on_a_site(command: F) -> F:
+    """--store, --catalog and --verbose, as one argument ``site``."""
+
+    @click.option("--store", envvar="MILLRACE_STORE", default=DEFAULT_STORE, show_default=True, metavar="URL",
+                  help="The store: file:PATH or memory: (env MILLRACE_STORE).")
+    @click.option("--catalog", envvar="MILLRACE_CATALOG", default=DEFAULT_CATALOG, metavar="NAME",
+                  help="The catalog: module:attribute or a .py file (env MILLRACE_CATALOG).  [default: the retail sample]")
+    @click.option("--verbose", "-v", is_flag=True, help="Log every batch to standard error.")
+    def with_site(*args: Any, store: str, catalog: str, verbose: bool, **rest: Any) -> Any:
+        return command(*args, site=Site(store, catalog, Log(verbose=verbose)), **rest)
+
+    return _as(command, with_site)
+
+
+def in_a_span(command: F) -> F:
+    """--since and --until, as one argument ``span``: microseconds, from the first one to before the second."""
+
+    @click.option("--since", type=Time(), help="From this instant on: RFC 3339, a date, or a time ago such as 2h or 7d.")
+    @click.option("--until", type=Time(), help="Up to before this instant.")
+    def with_span(*args: Any, since: int | None, until: int | None, **rest: Any) -> Any:
+        span = Span(EARLIEST if since is None else since, LATEST + 1 if until is None else until)
+        if span.since >= span.until:
+            raise click.UsageError("--since is not before --until.")
+        return command(*args, span=span, **rest)
+
+    return _as(command, with_span)
+
+
+def _as(command: Any, wrapper: Any) -> Any:
+    """The wrapper under the command's name and help, with the options of both."""
+    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+    wrapper.__click_params__ += getattr(command, "__click_params__", [])
+    return wrapper
+
+
+as_json = click.option("--json", "form", flag_value="json", help="Print one JSON document.")
+as_ndjson = click.option("--ndjson", "form", flag_value="ndjson", help="Print one JSON object a line.")
+as_csv = click.option("--csv", "form", flag_value="csv", help="Print CSV with a header line.")
+
+
+class Span(NamedTuple):
+    """Instants in microseconds: since ≤ t < until."""
+
+    since: int
+    until: int
+
+
+class Time(click.ParamType):
+    """An instant in microseconds: RFC 3339, a date (its first instant in UTC), or a time ago (90s, 15m, 2h, 7d, 1w)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if ago := _RELATIVE.fullmatch(value):
+            from ...adapters.system import SystemClock
+
+            return max(SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]] * 1_000_000, EARLIEST)
+        try:
+            return parse_time(f"{value}T00:00:00Z" if len(value) == len("2026-11-23") else value)
+        except ValueError:
+            self.fail(f"{value!r} is no time: give RFC 3339 (2026-11-23T02:00:00Z), a date, or a time ago (2h, 7d).")

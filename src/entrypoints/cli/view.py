@@ -1,0 +1,94 @@
+"""``millrace view``: the rows of a view."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import Fault, warn
+from .options import Site, Span, as_csv, as_json, in_a_span, on_a_site
+from .output import print_csv, print_objects, print_table
+
+if TYPE_CHECKING:
+    from ...core.records import ViewRow
+    from ...core.views.view import View
+    from ..platform import Platform
+
+_PAGE = 1000
+
+
+@click.command
+@click.argument("name")
+@in_a_span
+@click.option("--by", "groups", multiple=True, metavar="FIELD[,FIELD]",
+              help="Merge the view's groups to these fields; may be given several times. --by '' (or --by none) merges "
+              "each window to one row.")
+@as_csv
+@as_json
+@on_a_site
+def view(name: str, groups: Sequence[str], form: str | None, span: Span, site: Site) -> None:
+    """Show the rows of the view NAME, by window and group.
+
+    --since and --until choose windows by their start. JSON is a list of {"window", "group", MEASURE…}; Decimals are
+    strings.
+
+    \b
+    Examples:
+      millrace view revenue --since 7d
+      millrace view revenue --by '' --csv > hourly.csv
+      millrace view refunds --by reason --json
+    """
+    with site.open() as platform:
+        views = platform.catalog.views
+        if name not in views:
+            known = ", ".join(sorted(views)) or "none"
+            raise Fault(f"There is no view {name!r}; the catalog has {known}.")
+        by = _fields(views[name], groups)
+        rows = list(_rows(platform, views[name], span))
+    from ...core.times import format_time
+    from ...core.views.projection import results
+
+    found = results(views[name], rows, by)
+    if form == "json":
+        print_objects(({"window": format_time(r.window), "group": r.group, **r.measures} for r in found), form)
+        return
+    columns = ["window", *by, *views[name].measures]
+    flat: list[dict[str, Any]] = [{"window": format_time(r.window), **r.group, **r.measures} for r in found]
+    if form == "csv":
+        print_csv(columns, flat)
+    elif flat:
+        print_table(columns, flat, total=_total(views[name], rows) if len(flat) > 1 else None)
+    else:
+        warn("The view has no such rows")
+
+
+def _fields(view: "View", groups: Sequence[str]) -> tuple[str, ...]:
+    if not groups:
+        return view.by
+    names = tuple(dict.fromkeys(name.strip() for group in groups for name in group.split(",") if name.strip()))
+    if names == ("none",) and "none" not in view.by:
+        return ()
+    for name in names:
+        if name not in view.by:
+            grouped = f"is grouped by {', '.join(view.by)}" if view.by else "has no groups"
+            raise Fault(f"View {view.name!r} {grouped}; it cannot be merged by {name!r}.")
+    return names
+
+
+def _rows(platform: "Platform", view: "View", span: Span) -> Iterator["ViewRow"]:
+    views, after = platform.stores.views, None
+    while page := views.rows(view.signature, since=span.since, until=span.until, after=after, limit=_PAGE):
+        yield from page
+        after = page[-1].key
+
+
+def _total(view: "View", rows: Sequence["ViewRow"]) -> dict[str, Any]:
+    """What the measures say of all rows together."""
+    states = list(rows[0].states)
+    measures = view.measures.values()
+    for row in rows[1:]:
+        states = [m.merge(one, other) for m, one, other in zip(measures, states, row.states, strict=True)]
+    return {
+        "window": "total",
+        **{name: m.result(state) for (name, m), state in zip(view.measures.items(), states, strict=True)},
+    }

@@ -1,0 +1,280 @@
+"""Reading inputs: which files there are to process, and their bytes cut into chunks, always the same way."""
+
+import errno
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+CHUNK_BYTES = 1024 * 1024
+CHUNK_LINES = 5000
+MAX_LINE = 64 * 1024 * 1024
+MAX_DOCUMENT = 256 * 1024 * 1024
+STDIN = "-"
+
+_LINES, _DOCUMENT = (".ndjson", ".jsonl"), (".json",)
+_KINDS = "a .json, .ndjson or .jsonl file, or one of these with .gz"
+_BLOCK = 1024 * 1024
+_GZIP = zlib.MAX_WBITS | 16
+
+Advance = Callable[[int], None]
+"""Is told of every so many bytes read from a file, as it lies on disk."""
+
+
+class InputError(Exception):
+    """A path cannot be processed at all; found before anything is. The message is a sentence."""
+
+
+class Input(NamedTuple):
+    """A file to read; ``name`` is what its receipts call it, ``size`` is in bytes on disk, 0 where not known."""
+
+    path: str
+    name: str
+    lines: bool
+    gzip: bool
+    size: int
+
+
+class Chunk(NamedTuple):
+    """What becomes one receipt: a function of the file's bytes. ``line`` is the number of its first line."""
+
+    body: bytes
+    content_type: str
+    origin: str
+    line: int
+
+
+class Trouble(NamedTuple):
+    """A part of a file that could not be read; the message is a sentence that names the file."""
+
+    message: str
+
+
+class _Unreadable(Exception):
+    """A file's bytes end early; all that came before them were handed out."""
+
+
+def find_inputs(paths: Sequence[str]) -> list[Input]:
+    """The files that paths name: files as given, directories recursively in name order, ``-`` for standard input.
+
+    Within directories, what is no JSON by its name is passed over. Raises ``InputError``.
+    """
+    if paths.count(STDIN) > 1:
+        raise InputError("Standard input (-) can be read only once.")
+    return [found for path in paths for found in _find(path)]
+
+
+def read(source: Input, advance: Advance = lambda _: None) -> Iterator[Chunk | Trouble]:
+    """The chunks of a file in order, in memory of bounded size, and what could not be read of it.
+
+    NDJSON is cut at line ends: each chunk is as long as 1 MiB and 5,000 lines allow, a longer line is one by itself.
+    A document is one chunk.
+    """
+    try:
+        with _opened(source) as file:
+            blocks = _blocks(file, advance)
+            if source.gzip:
+                blocks = _inflated(blocks)
+            yield from _Cutter(source.name, blocks).chunks() if source.lines else _document(source.name, blocks)
+    except OSError as error:
+        yield Trouble(f"{source.name} cannot be read: {error.strerror or error}.")
+
+
+def _find(path: str) -> Iterator[Input]:
+    if path == STDIN:
+        yield Input(path, path, lines=True, gzip=False, size=0)
+        return
+    name = printable_name(path)
+    if not os.path.exists(path):
+        raise InputError(f"{name} does not exist.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{name} cannot be read: permission denied.")
+    if os.path.isdir(path):
+        yield from _walk(path)
+    elif (found := _input(path)) is None:
+        raise InputError(f"{name} is not {_KINDS}. To process it as lines of JSON, use: millrace run - < {name}")
+    else:
+        yield found
+
+
+def _walk(folder: str) -> Iterator[Input]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"{printable_name(folder)} cannot be read: {error.strerror}.") from None
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        elif (found := _input(entry.path)) is not None and entry.is_file():
+            if not os.access(entry.path, os.R_OK):
+                raise InputError(f"{found.name} cannot be read: permission denied.")
+            yield found
+
+
+def _input(path: str) -> Input | None:
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    gzip = suffixes[-1:] == [".gz"]
+    kind = "".join(suffixes[:-1][-1:] if gzip else suffixes[-1:])
+    if kind not in (*_LINES, *_DOCUMENT):
+        return None
+    return Input(path, printable_name(path), kind in _LINES, gzip, _size(path))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0  # what is wrong with it is said when it is opened
+
+
+def printable_name(path: str) -> str:
+    """The path as Unicode text; bytes of it that are no UTF-8 are written as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _opened(source: Input) -> AbstractContextManager[BinaryIO]:
+    if source.path == STDIN:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "it is closed")
+        return nullcontext(sys.stdin.buffer)
+    return open(source.path, "rb", buffering=0)
+
+
+def _blocks(file: BinaryIO, advance: Advance) -> Iterator[bytes]:
+    try:
+        while block := file.read(_BLOCK):
+            advance(len(block))
+            yield block
+    except OSError as error:
+        raise _Unreadable(f"cannot be read to its end: {error.strerror or error}") from None
+
+
+def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of gzip bytes of one or several members (RFC 1952), up to where they are damaged."""
+    member = zlib.decompressobj(_GZIP)
+    between = False
+    for rest in blocks:
+        while rest:
+            if between:
+                rest = rest.lstrip(b"\0")  # padding, as tapes have it
+                if not rest:
+                    break
+                member, between = zlib.decompressobj(_GZIP), False
+            before = member.copy()
+            try:
+                piece = member.decompress(rest, _BLOCK)
+            except zlib.error:
+                yield from _up_to_damage(before, rest)
+                raise _Unreadable("is damaged: its gzip content does not read on") from None
+            yield piece
+            between = member.eof
+            rest = member.unused_data if between else member.unconsumed_tail
+    if not between:
+        yield member.flush()
+        raise _Unreadable("is cut off: its gzip content ends in the middle")
+
+
+def _up_to_damage(member: "zlib._Decompress", rest: bytes) -> Iterator[bytes]:
+    """What zlib had in hand when it met the damage, and dropped: asked for again in ever smaller pieces."""
+    step = _BLOCK
+    while step and rest:
+        before = member.copy()
+        try:
+            piece = member.decompress(rest, step)
+        except zlib.error:
+            member, step = before, step // 2
+        else:
+            yield piece
+            rest = member.unconsumed_tail
+            if not piece:
+                return
+
+
+def _document(name: str, blocks: Iterable[bytes]) -> Iterator[Chunk | Trouble]:
+    parts, size = [], 0
+    try:
+        for block in blocks:
+            parts.append(block)
+            size += len(block)
+            if size > MAX_DOCUMENT:
+                yield Trouble(f"{name} is a document of more than {MAX_DOCUMENT >> 20} MiB and was left out.")
+                return
+    except _Unreadable as error:
+        yield Trouble(f"{name} {error}; nothing of it was processed.")
+        return
+    yield Chunk(b"".join(parts), "application/json", name, 1)
+
+
+class _Cutter:
+    """Cuts lines into chunks. Where it cuts depends on the bytes alone, not on the blocks they come in."""
+
+    def __init__(self, name: str, blocks: Iterable[bytes]) -> None:
+        self._name, self._blocks = name, iter(blocks)
+        self._buffer = bytearray()
+        self._line = 1
+        self._ended = False
+        self._trouble: str | None = None
+
+    def chunks(self) -> Iterator[Chunk | Trouble]:
+        buffer = self._buffer
+        while True:
+            self._fill(CHUNK_BYTES + 1)
+            if not buffer:
+                break
+            if len(buffer) <= CHUNK_BYTES:  # the last one; its last line may lack its end
+                end = len(buffer)
+            elif not (end := buffer.rfind(b"\n", 0, CHUNK_BYTES) + 1):
+                end = self._end_of_long_line()
+            if end > MAX_LINE:
+                yield Trouble(f"{self._name}, line {self._line} is longer than {MAX_LINE >> 20} MiB and was left out.")
+                self._skip_line()
+            else:
+                yield from self._taken(end)
+        if self._trouble is not None:
+            done = f"its lines before {self._line} were" if self._line > 1 else "nothing of it was"
+            yield Trouble(f"{self._name} {self._trouble}; {done} processed.")
+
+    def _fill(self, size: int) -> None:
+        buffer = self._buffer
+        while len(buffer) < size and not self._ended:
+            try:
+                buffer += next(self._blocks)
+            except StopIteration:
+                self._ended = True
+            except _Unreadable as error:
+                self._ended, self._trouble = True, str(error)
+                del buffer[buffer.rfind(b"\n") + 1 :]  # who knows what the line would have been
+
+    def _taken(self, end: int) -> Iterator[Chunk]:
+        with memoryview(self._buffer) as view:
+            body = bytes(view[:end])
+        lines = body.count(b"\n")
+        if lines >= CHUNK_LINES:
+            *_, rest = body.split(b"\n", CHUNK_LINES)
+            body, lines = body[: len(body) - len(rest)], CHUNK_LINES
+        del self._buffer[: len(body)]
+        if body and not body.isspace():
+            yield Chunk(body, "application/x-ndjson", self._name, self._line)
+        self._line += lines
+
+    def _end_of_long_line(self) -> int:
+        """The end of a first line that is longer than a chunk; beyond MAX_LINE if that is too long to be read."""
+        searched = CHUNK_BYTES
+        while not (end := self._buffer.find(b"\n", searched) + 1):
+            searched = len(self._buffer)
+            if self._ended or searched > MAX_LINE:
+                return searched
+            self._fill(searched + 1)
+        return end
+
+    def _skip_line(self) -> None:
+        while not self._ended and b"\n" not in self._buffer:
+            self._buffer.clear()
+            self._fill(1)
+        end = self._buffer.find(b"\n") + 1
+        del self._buffer[: end or len(self._buffer)]
+        self._line += 1

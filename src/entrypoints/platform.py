@@ -1,0 +1,62 @@
+"""``Platform``: the services of the core over one adapter's stores, wired."""
+
+import attrs
+
+from ..core.catalog import Catalog
+from ..core.identity import EARLIEST, LATEST
+from ..core.pipeline.pipeline import Pipeline
+from ..core.ports import Clock, ReceiptIds, Stores
+from ..core.services.ingest import Ingest
+from ..core.services.process import Process
+from ..core.services.project import Project
+from ..core.services.reconcile import Reconcile
+from ..core.services.work import Work
+
+
+@attrs.frozen
+class Platform:
+    """A catalog at work on a store.
+
+    ``mended`` is how many receipts were processed when it was opened, left over from a crash. ``busy`` says that
+    another process was writing to the store, so that what it has in hand may be missing still.
+    """
+
+    catalog: Catalog
+    stores: Stores
+    clock: Clock
+    pipeline: Pipeline
+    ingest: Ingest
+    process: Process
+    project: Project
+    work: Work
+    reconcile: Reconcile
+    mended: int = 0
+    busy: bool = False
+
+    @classmethod
+    def assemble(cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds) -> "Platform":
+        """Wire the services. Raises ``CatalogError`` where the catalog's declarations do not fit together."""
+        pipeline = Pipeline(catalog)
+        ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids)
+        process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
+        project = Project(catalog.views.values(), stores.curated, stores.views)
+        work = Work(stores.queue, process, project)
+        return cls(catalog, stores, clock, pipeline, ingest, process, project, work, Reconcile(stores))
+
+    def is_whole(self) -> bool:
+        """Whether every receipt has a ledger entry and every view has seen all changes. Only reads."""
+        # Up to beyond the end of time: for all time exactly, curated events would be counted too.
+        if self.reconcile.run(since=EARLIEST, until=LATEST + 1).missing:
+            return False
+        curated, views = self.stores.curated, self.stores.views
+        origin = curated.changes(0, 0).origin
+        cursors = {views.cursor(view.signature, origin) for view in self.catalog.views.values()}
+        return not any(curated.changes(cursor, 1).records for cursor in cursors)
+
+    def mend(self) -> int:
+        """Process what a crash has left: receipts without a ledger entry, queued ones, changes not in the views.
+
+        Returns how many receipts there were.
+        """
+        self.reconcile.mend()
+        return sum(1 for _ in self.work.drain())

@@ -1,0 +1,1 @@
+"""Benchmarks: side by side in one run, as medians of ratios, with results asserted equal. ``make bench``."""

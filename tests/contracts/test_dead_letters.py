@@ -1,0 +1,88 @@
+"""The contract of ``DeadLetters``."""
+
+import msgspec
+import pytest
+
+from millrace.core.ports import Stores
+
+from .builders import NOON, dead_letter, receipt_id
+
+A, B, C = "a" * 32, "b" * 32, "c" * 32
+
+
+def test_a_letter_comes_back_as_it_was_added(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A)])
+    assert stores.dead_letters.get(A) == dead_letter(A)
+    assert stores.dead_letters.get(B) is None
+
+
+def test_a_letter_without_an_identity_comes_back_too(stores: Stores) -> None:
+    letter = dead_letter(A, event_type=None, event_id=None, event_time=None, violations=(), source="")
+    stores.dead_letters.add([letter])
+    assert stores.dead_letters.get(A) == letter
+
+
+def test_a_known_letter_only_adds_its_occurrences_in_order(stores: Stores) -> None:
+    later, earlier = receipt_id(NOON + 9000), receipt_id(NOON - 9000)
+    stores.dead_letters.add([dead_letter(A)])
+    stores.dead_letters.add([dead_letter(A, reason="rule", attempts=9, occurrences=((later, 2),))])
+    stores.dead_letters.add(iter([dead_letter(A, occurrences=((earlier, 7), (later, 1)))]))
+    expected = ((earlier, 7), (receipt_id(), 0), (later, 1), (later, 2))
+    assert stores.dead_letters.get(A) == dead_letter(A, occurrences=expected, seen=4)
+
+
+def test_an_occurrence_that_is_there_adds_nothing(stores: Stores) -> None:
+    twice = ((receipt_id(), 0), (receipt_id(), 0))
+    stores.dead_letters.add([dead_letter(A), dead_letter(A), dead_letter(A, occurrences=twice)])
+    stores.dead_letters.add([dead_letter(A)])
+    assert stores.dead_letters.get(A) == dead_letter(A)
+    assert stores.dead_letters.occurrences() == {"invalid": 1}
+
+
+def test_the_first_hundred_occurrences_are_shown_and_all_are_counted(stores: Stores) -> None:
+    occurrences = tuple((receipt_id(NOON, n % 7), n) for n in range(250))
+    for start in range(0, 250, 50):
+        stores.dead_letters.add([dead_letter(A, occurrences=occurrences[start : start + 50])])
+    letter = stores.dead_letters.get(A)
+    assert letter is not None
+    assert letter.occurrences == tuple(sorted(occurrences))[:100]
+    assert letter.seen == 250
+
+
+def test_occurrences_are_summed_for_each_reason_over_all_letters(stores: Stores) -> None:
+    assert stores.dead_letters.occurrences() == {}
+    two = ((receipt_id(), 0), (receipt_id(), 1))
+    stores.dead_letters.add([dead_letter(A, occurrences=two), dead_letter(B), dead_letter(C, reason="rule")])
+    assert stores.dead_letters.occurrences() == {"invalid": 3, "rule": 1}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 9])
+def test_letters_are_browsed_in_order_of_id_in_pages(stores: Stores, limit: int) -> None:
+    letters = [dead_letter(f"{n:032x}", event_id=f"e-{n}") for n in range(5)]
+    stores.dead_letters.add(reversed(letters))
+    found = []
+    while page := stores.dead_letters.browse(after=found[-1].id if found else None, limit=limit):
+        assert len(page) <= limit
+        found += page
+    assert found == letters
+
+
+def test_after_need_not_exist(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(B)])
+    assert list(stores.dead_letters.browse(after=A, limit=9)) == [dead_letter(B)]
+    assert list(stores.dead_letters.browse(after=C, limit=9)) == []
+
+
+def test_adding_none_is_no_error(stores: Stores) -> None:
+    stores.dead_letters.add([])
+    assert list(stores.dead_letters.browse(after=None, limit=9)) == []
+
+
+def test_what_was_returned_does_not_change_later(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A)])
+    before = stores.dead_letters.get(A)
+    stores.dead_letters.add([dead_letter(A, occurrences=((receipt_id(), 5),))])
+    assert before == dead_letter(A)
+    assert stores.dead_letters.get(A) == msgspec.structs.replace(
+        dead_letter(A), occurrences=((receipt_id(), 0), (receipt_id(), 5)), seen=2
+    )

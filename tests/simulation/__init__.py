@@ -1,0 +1,1 @@
+"""Deterministic simulation of several workers over the real services, against a plain model of the rules."""

@@ -1,0 +1,150 @@
+"""Mechanisms broken on purpose, one at a time: a simulation that does not notice them proves nothing."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+import msgspec
+
+from millrace.adapters.memory import MemoryCurated, MemoryViews
+from millrace.core.errors import TransientError
+from millrace.core.ports import Clock, ReceiptIds, Stores
+from millrace.core.records import Changes, Curated, LedgerEntry, Lineage, Marker, RowKey, ViewRow
+from millrace.core.services.ingest import Ingest
+from millrace.core.services.project import Project
+from millrace.core.services.work import Work
+from millrace.core.views.view import View
+from millrace.entrypoints.platform import Platform
+
+from .catalog import catalog
+from .endings import Assemble
+from .world import World, assemble
+
+
+@attrs.frozen
+class Sabotage:
+    """What takes the place of the memory stores or of the platform, and the laws that must be seen broken."""
+
+    laws: Sequence[int]
+    world: Callable[[], World] = World
+    assemble: Assemble = assemble
+
+
+class _Overwriting(MemoryViews):
+    """Writes rows without the version check."""
+
+    def commit(self, view: str, rows: Sequence[ViewRow]) -> Sequence[RowKey]:
+        stored = self.load(view, [row.key for row in rows])
+        current = {key: row.version for key, row in stored.items()}
+        return super().commit(view, [msgspec.structs.replace(row, version=current.get(row.key, 0)) for row in rows])
+
+
+class _Positionless(MemoryViews):
+    """Keeps the states of rows and forgets their positions: what is folded again counts again."""
+
+    def load(self, view: str, keys: Sequence[RowKey]) -> Mapping[RowKey, ViewRow]:
+        rows = super().load(view, keys)
+        return {key: msgspec.structs.replace(row, positions={}) for key, row in rows.items()}
+
+
+class _LastWriteWins(MemoryCurated):
+    """Overwrites what is there, telling nobody."""
+
+    def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
+        super().insert(records)
+        for record in records:
+            key = (record.type, record.time, record.source, record.id, record.part)
+            for place, first in enumerate(self._changes):
+                if (first.type, first.time, first.source, first.id, first.part) == key:
+                    self._held[key] = self._changes[place] = record
+        return [None] * len(records)
+
+
+class _Markerless(MemoryCurated):
+    """Takes the time of every event without one from its own receipt."""
+
+    def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
+        super().mark(markers)
+        return markers
+
+
+class _CursorFirst(Project):
+    """Advances the cursor before the rows are written."""
+
+    def fold(self, changes: Changes, views: Iterable[View]) -> None:
+        listed = list(views)
+        for view in listed:
+            self._rows.advance(view.signature, changes.origin, changes.positions[-1])
+        super().fold(changes, listed)
+
+
+class _AcknowledgingFirst(Work):
+    def step(self, limit: int = 10) -> list[LedgerEntry] | None:
+        messages = self._queue.receive(limit)
+        self._queue.acknowledge(messages)
+        return [self._process.receipt(message.receipt) for message in messages] or None
+
+
+class _Optimistic(Work):
+    """Takes a transient error for the end of the matter."""
+
+    def step(self, limit: int = 10) -> list[LedgerEntry] | None:
+        messages = self._queue.receive(limit)
+        for message in messages:
+            try:
+                self._process.receipt(message.receipt)
+            except TransientError:
+                pass
+            self._queue.acknowledge([message])
+        return [] if messages else None
+
+
+class _Unqueued(Ingest):
+    """Answers before the receipt is queued: a failure to queue it is nobody's business."""
+
+    def _keep(self, raw: object) -> None:
+        self._raw.append(raw)  # type: ignore[arg-type]
+        try:
+            self._queue.send(raw.receipt.id)  # type: ignore[attr-defined]
+        except TransientError:
+            pass
+
+
+def _world(**ports: Callable[[], object]) -> Callable[[], World]:
+    def opened() -> World:
+        world = World()
+        world.stores = attrs.evolve(world.stores, **{name: port() for name, port in ports.items()})  # type: ignore[arg-type]
+        return world
+
+    return opened
+
+
+def _with_project(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+    platform = assemble(stores, clock, ids)
+    project = _CursorFirst(catalog.views.values(), stores.curated, stores.views)
+    return attrs.evolve(platform, project=project, work=Work(stores.queue, platform.process, project))
+
+
+def _with_work(kind: type[Work]) -> Assemble:
+    def made(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+        platform = assemble(stores, clock, ids)
+        return attrs.evolve(platform, work=kind(stores.queue, platform.process, platform.project))
+
+    return made
+
+
+def _with_ingest(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+    platform = assemble(stores, clock, ids)
+    ingest = _Unqueued(stores.raw, stores.queue, platform.pipeline.decoder, clock, ids)
+    return attrs.evolve(platform, ingest=ingest)
+
+
+SABOTAGES = {
+    "view rows written without their version check": Sabotage([3, 4], world=_world(views=_Overwriting)),
+    "view rows without positions": Sabotage([3, 4], world=_world(views=_Positionless)),
+    "curated events overwritten": Sabotage([2, 3, 8], world=_world(curated=_LastWriteWins)),
+    "times without markers": Sabotage([2, 8], world=_world(curated=_Markerless)),
+    "cursor before rows": Sabotage([3, 4], assemble=_with_project),
+    "acknowledged before processing": Sabotage([11], assemble=_with_work(_AcknowledgingFirst)),
+    "transient errors taken as done": Sabotage([11], assemble=_with_work(_Optimistic)),
+    "answered before it is queued": Sabotage([11], assemble=_with_ingest),
+}

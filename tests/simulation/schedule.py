@@ -1,0 +1,168 @@
+"""One schedule: clients, processors, projectors and reconcilers as greenlets that switch at every port call."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from hashlib import sha256
+from random import Random
+
+import attrs
+from greenlet import getcurrent, greenlet
+
+from millrace.adapters.faults import Crash, FaultyClock, Injector, faulty
+from millrace.core.errors import TransientError
+from millrace.core.services.ingest import NothingAccepted
+
+from .endings import Assemble, settle
+from .laws import Broken, check_positions
+from .rules import claims
+from .traffic import Request, drawn
+from .world import SeededIds, TickingClock, World, assemble
+
+RATE = 0.04
+KILLED = "killed"
+
+
+@attrs.define
+class Report:
+    """What one schedule came to. ``trace`` is a hash of every switch, ``state`` of what the stores hold at the end."""
+
+    seed: int
+    receipts: int = 0
+    calls: int = 0
+    faults: Counter[str] = attrs.field(factory=Counter)
+    trace: str = ""
+    state: str = ""
+    broken: BaseException | None = None
+
+
+def run(seed: int, world: Callable[[], World] = World, assemble: Assemble = assemble) -> Report:
+    """Run the schedule of a seed from its beginning to the laws."""
+    report, place = Report(seed), world()
+    try:
+        Schedule(report, place, assemble).run()
+    except Exception as error:  # whatever escapes from a service when only its surroundings failed is a break, too
+        report.broken = error
+    finally:
+        place.close()
+    return report
+
+
+class Schedule:
+    """The hub: it decides who goes on, who dies, and what is delivered again."""
+
+    def __init__(self, report: Report, world: World, assemble: Assemble) -> None:
+        self._report, self._world, self._assemble = report, world, assemble
+        # Separate streams, so that one more fault does not change what the clients send.
+        self._random, self._traffic, self._chance = (Random(f"{of} {report.seed}") for of in ("who", "what", "fault"))
+        self._injector = Injector(self._chance, rate=self._chance.choice([0, RATE, 2 * RATE]), on_call=self._switch)
+        self._clock = FaultyClock(TickingClock(self._chance), self._injector)
+        self._ids = SeededIds(self._chance)
+        self._platform = assemble(faulty(world.stores, self._injector), self._clock, self._ids)
+        self._tasks: list[greenlet] = []
+        self._accepted: dict[str, Request] = {}
+        self._killed = 0
+        self._hub = getcurrent()
+        self._trace = sha256()
+
+    def run(self) -> None:
+        random = self._random
+        unsent = [drawn(self._traffic) for _ in range(random.randint(2, 8))]
+        for _ in range(random.randint(100, 700)):
+            if unsent and random.random() < 0.06:
+                self._start(partial(self._client, unsent.pop()))
+            elif random.random() < 0.2:
+                self._start(random.choice([*[self._process] * 4, *[self._project] * 3, self._mend]))
+            elif random.random() < 0.02:
+                self._world.expire()
+            elif random.random() < 0.01:
+                check_positions(self._world.stores)
+            if self._tasks:
+                self._advance(random.choice(self._tasks), dies=random.random() < 0.015)
+        self._injector.active = False
+        self._finish()
+        self._report.receipts = len(self._accepted)
+        self._report.calls = self._injector.calls
+        self._report.faults = Counter({str(fault): n for fault, n in self._injector.counts.items()})
+        self._report.faults["killed"] = self._killed
+        self._report.trace = self._trace.hexdigest()
+        self._report.state = settle(self._world, self._assemble, self._clock, self._ids, self._accepted)
+
+    # -------------------------------------------------------------------------------------------------------- greenlets
+
+    def _start(self, work: Callable[[], None]) -> None:
+        def body() -> None:
+            # The worker is gone, or gives up for now; what it leaves must be enough for the others.
+            with suppress(Crash, TransientError):
+                work()
+
+        self._tasks.append(greenlet(body))
+
+    def _switch(self, port: str, method: str) -> None:
+        if getcurrent() is not self._hub:
+            self._trace.update(f"{port}.{method} ".encode())
+            self._hub.switch()
+
+    def _advance(self, task: greenlet, *, dies: bool) -> None:
+        if dies and task:  # a task that has not begun cannot die in the middle
+            self._killed += 1
+            task.throw(Crash(KILLED))
+        else:
+            task.switch()
+        if task.dead:
+            self._tasks.remove(task)
+
+    def _finish(self) -> None:
+        """Half of the schedules let the workers finish, the others end with the death of all."""
+        everyone_dies = self._random.random() < 0.5
+        while self._tasks:
+            self._advance(self._random.choice(self._tasks), dies=everyone_dies)
+
+    # ---------------------------------------------------------------------------------------------------------- workers
+
+    def _client(self, request: Request) -> None:
+        """Sends until it has an answer, thrice at most; sometimes again although it has one."""
+        for _ in range(self._random.randint(1, 3)):
+            try:
+                self._send(request)
+                if self._random.random() < 0.7:
+                    return
+            except (TransientError, Crash):  # the crash is the server's; the client lives on
+                continue
+
+    def _send(self, request: Request) -> None:
+        ingest = self._platform.ingest
+        if request.chunk:
+            receipt = ingest.chunk(request.content, source="file", content_type=request.content_type, origin="a file")
+            self._accepted[receipt] = request
+            return
+        try:
+            answer = ingest.request(
+                request.body,
+                source="caller",
+                content_type=request.content_type,
+                content_encoding="gzip" if request.gzipped else "identity",
+                idempotency_key=request.key,
+                headers=request.headers,
+            )
+        except NothingAccepted:
+            return
+        self._accepted[answer.receipt] = request
+        expected = [*claims(self._world.stores.raw.read(answer.receipt))]
+        found = [(event.index, event.id, event.type) for event in answer.events]
+        if found != [(claim.index, claim.id, claim.type) for claim in expected if claim.refused != "malformed"]:
+            raise Broken(1, f"the answer {answer} is not about {expected}")
+
+    def _process(self) -> None:
+        self._platform.work.step(self._random.randint(1, 4))
+
+    def _project(self) -> None:
+        for _ in range(self._random.randint(1, 3)):
+            self._platform.project.step(self._random.randint(1, 6))
+
+    def _mend(self) -> None:
+        if self._random.random() < 0.5:
+            self._platform.reconcile.mend()
+        else:
+            self._platform.reconcile.run(repair=True)

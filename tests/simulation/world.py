@@ -1,0 +1,112 @@
+"""Where the simulation takes place: stores that can be restarted, a ticking clock, receipt ids from a seed."""
+
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from millrace.adapters.local import open_local
+from millrace.adapters.memory import memory_stores
+from millrace.core.pipeline.pipeline import Pipeline
+from millrace.core.ports import Clock, ReceiptIds, Stores
+from millrace.core.services.ingest import Ingest
+from millrace.core.services.process import Process
+from millrace.core.services.project import Project
+from millrace.core.services.reconcile import Reconcile
+from millrace.core.services.work import Work
+from millrace.entrypoints.platform import Platform
+
+from .catalog import catalog
+
+START = 1_795_399_200_000_000  # 2026-11-23T02:00:00Z
+
+
+class World:
+    """The memory adapter: its stores outlive a restart."""
+
+    def __init__(self) -> None:
+        self.stores = memory_stores()
+
+    def expire(self) -> None:
+        """What was received and not acknowledged becomes visible again."""
+        queue: Any = self.stores.queue
+        queue.expire()
+
+    def restart(self) -> None:
+        self.expire()
+
+    def close(self) -> None:
+        pass
+
+
+class LocalWorld(World):
+    """The local adapter, in memory-backed files where there are such."""
+
+    def __init__(self) -> None:
+        shared = Path("/dev/shm")
+        self._folder = Path(tempfile.mkdtemp(prefix="millrace-", dir=shared if shared.is_dir() else None))
+        self._open()
+
+    def _open(self) -> None:
+        self._store = open_local(self._folder / "store", write=True)
+        self.stores = self._store.stores
+
+    def restart(self) -> None:
+        self._store.close()
+        self._open()
+
+    def close(self) -> None:
+        self._store.close()
+        shutil.rmtree(self._folder)
+
+
+WORLDS = {"memory": World, "local": LocalWorld}
+
+
+class TickingClock:
+    """Every look at it is a little later."""
+
+    def __init__(self, random: Random) -> None:
+        self._random, self._now = random, START
+
+    def now(self) -> int:
+        self._now += self._random.randint(1, 5000)
+        return self._now
+
+
+class SeededIds:
+    """UUIDs of version 7 whose random bits come from a seed."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def new(self, received_at: int) -> str:
+        random_bits = self._random.getrandbits(12) << 64 | 0b10 << 62 | self._random.getrandbits(62)
+        return str(UUID(int=received_at // 1000 << 80 | 0x7 << 76 | random_bits))
+
+
+@cache
+def pipeline() -> Pipeline:
+    """The compiled catalog, which takes longer than a schedule."""
+    return Pipeline(catalog)
+
+
+def assemble(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+    """As ``Platform.assemble``, but the catalog is compiled once for all."""
+    compiled = pipeline()
+    process = Process(compiled, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
+    project = Project(catalog.views.values(), stores.curated, stores.views)
+    return Platform(
+        catalog,
+        stores,
+        clock,
+        compiled,
+        Ingest(stores.raw, stores.queue, compiled.decoder, clock, ids),
+        process,
+        project,
+        Work(stores.queue, process, project),
+        Reconcile(stores),
+    )
