@@ -54,7 +54,10 @@ class RawStore(Protocol):
         ...
 
     def list(self, *, since: int, until: int, after: str | None, limit: int) -> Sequence[str]:
-        """Up to ``limit`` ids in ascending order, received in [since, until) to the millisecond, beyond ``after``."""
+        """Up to ``limit`` ids in ascending order, beyond ``after``, received in [since, until).
+
+        Ids tell the time in milliseconds: those of every millisecond that overlaps the range are listed.
+        """
         ...
 
 
@@ -124,7 +127,7 @@ class Ledger(Protocol):
     """One entry per receipt."""
 
     def record(self, entry: LedgerEntry) -> None:
-        """Write the entry of a receipt; the same again changes nothing."""
+        """Write the entry of a receipt; the same again changes nothing, another one replaces it."""
         ...
 
     def entries(self, receipts: Sequence[str]) -> Mapping[str, LedgerEntry]:

@@ -17,9 +17,6 @@ from ..core.catalog import Catalog
 from ..core.errors import CatalogError, StoreError
 from .platform import Platform
 
-DEFAULT_STORE = "file:./.millrace"
-DEFAULT_CATALOG = "millrace.core.catalogs.retail:catalog"
-
 
 def load_catalog(name: str) -> Catalog:
     """The catalog that ``module:attribute`` or the path of a .py file (with ``:attribute``, by default
@@ -86,7 +83,7 @@ def _module_of_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except CatalogError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CatalogError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
@@ -100,5 +97,5 @@ def _module(name: str, whole: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         raise CatalogError(f"{whole}: there is no module {error.name!r}.") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CatalogError(f"{whole}: cannot be imported: {type(error).__name__}: {error}") from error

@@ -17,7 +17,7 @@ STDIN = "-"
 
 _LINES, _DOCUMENT = (".ndjson", ".jsonl"), (".json",)
 _KINDS = "a .json, .ndjson or .jsonl file, or one of these with .gz"
-_BLOCK = 1024 * 1024
+_BLOCK = 262144
 _GZIP = zlib.MAX_WBITS | 16
 
 Advance = Callable[[int], None]
@@ -179,7 +179,10 @@ def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _up_to_damage(member: "zlib._Decompress", rest: bytes) -> Iterator[bytes]:
-    """What zlib had in hand when it met the damage, and dropped: asked for again in ever smaller pieces."""
+    """What zlib had in hand when it met the damage, and dropped: asked for again in ever smaller pieces.
+
+    The last byte before the damage stays lost, since zlib reads on behind it before it hands it out.
+    """
     step = _BLOCK
     while step and rest:
         before = member.copy()

@@ -1,6 +1,7 @@
 """Short ways to make the records that the contract tests store, and to compare what comes back."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -67,6 +68,11 @@ def dead_letter(letter: str = "a" * 32, **others: Any) -> DeadLetter:
         "event_time": NOON,
     }
     return DeadLetter(id=letter, **{**known, **others})
+
+
+def files(folder: Path) -> set[str]:
+    """Everything below a folder, as paths within it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def bare(record: Curated) -> Curated:

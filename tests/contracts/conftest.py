@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from millrace.adapters.faults import Fault, Injector, faulty, patient
 from millrace.adapters.local import open_local
 from millrace.adapters.memory import memory_stores
 from millrace.core.ports import Stores
@@ -27,6 +28,11 @@ def _memory(_: Path) -> Iterator[Stores]:
 
 
 @contextmanager
+def _throttled(_: Path) -> Iterator[Stores]:
+    yield patient(faulty(memory_stores(), Injector(rate=0.3, kinds=[Fault.THROTTLED])))
+
+
+@contextmanager
 def _local(path: Path) -> Iterator[Stores]:
     with open_local(path, write=True) as store:
         yield store.stores
@@ -34,6 +40,7 @@ def _local(path: Path) -> Iterator[Stores]:
 
 ADAPTERS = [
     Adapter("memory", _memory, persistent=False),
+    Adapter("throttled memory", _throttled, persistent=False),
     Adapter("local", _local, persistent=True),
 ]
 

@@ -207,8 +207,9 @@ def whole(rows: Any) -> dict[RowKey, Any]:
 
 @pytest.mark.parametrize("adapter", [a for a in ADAPTERS if a.persistent], ids=lambda adapter: adapter.name)
 def test_an_adapter_answers_as_the_memory_does(adapter: Adapter) -> None:
-    machine = type(f"Agreement_{adapter.name}", (Agreement,), {"adapter": adapter})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
-    assert machine.adapter is adapter
+    class OnThisAdapter(Agreement):
+        pass
+
+    OnThisAdapter.adapter = adapter
+    run_state_machine_as_test(OnThisAdapter, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+    assert OnThisAdapter.adapter is adapter

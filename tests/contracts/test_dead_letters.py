@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from millrace.core.ports import Stores
+from millrace.core.records import DeadLetter
 
 from .builders import NOON, dead_letter, receipt_id
 
@@ -60,7 +61,7 @@ def test_occurrences_are_summed_for_each_reason_over_all_letters(stores: Stores)
 def test_letters_are_browsed_in_order_of_id_in_pages(stores: Stores, limit: int) -> None:
     letters = [dead_letter(f"{n:032x}", event_id=f"e-{n}") for n in range(5)]
     stores.dead_letters.add(reversed(letters))
-    found = []
+    found: list[DeadLetter] = []
     while page := stores.dead_letters.browse(after=found[-1].id if found else None, limit=limit):
         assert len(page) <= limit
         found += page

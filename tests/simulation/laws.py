@@ -18,7 +18,7 @@ from millrace.core.views.view import View
 from .catalog import catalog
 from .rules import Claim, claims
 from .traffic import Request
-from .views import Kept, Table, tables
+from .views import Kept, Table, row_of, table
 
 PAGE = 7
 TYPES = sorted(catalog.types)
@@ -57,10 +57,9 @@ def check(stores: Stores, accepted: Mapping[str, Request]) -> None:
     _check_ledger(stores, fates)
     _check_letters(stores, fates)
     kept = [Kept(r.type, r.time, r.source, r.id, r.fields) for r in fates.records]
-    expected = tables(kept)
     for view in catalog.views.values():
         found = _table(view, [*rows_of(stores, view)])
-        require(3, found, expected[view.name], f"view {view.name!r}")
+        require(3, found, table(view.name, kept), f"view {view.name!r}")
     account = Reconcile(stores).run()
     if not account.holds:
         raise Broken(2, f"reconcile: {account}")
@@ -179,19 +178,20 @@ def check_positions(stores: Stores) -> None:
         for position, r in zip(changes.positions, changes.records, strict=True)
     ]
     for view in catalog.views.values():
-        rows = [*rows_of(stores, view)]
         cursor = stores.views.cursor(view.signature, origin)
-        reached = tables(record for position, record in numbered if position <= cursor)[view.name]
-        missing = reached.keys() - _table(view, rows).keys()
-        require(4, missing, set(), f"rows that the cursor {cursor} of {view.name!r} is beyond")
-        for row in rows:
+        members: defaultdict[Any, list[tuple[int, Kept]]] = defaultdict(list)
+        for position, record in numbered:
+            members[row_of(view.name, record)].append((position, record))
+        reached = {key for key, inside in members.items() if key is not None and inside[0][0] <= cursor}
+        for row in rows_of(stores, view):
             seen = row.positions.get(origin, 0)
             [(key, measures)] = _table(view, [row]).items()
-            expected = tables(record for position, record in numbered if position <= seen)[view.name].get(key)
-            require(4, measures, expected, f"row {key} of {view.name!r} at position {seen}")
-            members = [p for p, record in numbered if key in tables([record])[view.name] and p <= cursor]
-            if members and seen < members[-1]:
+            expected = table(view.name, [record for position, record in members[key] if position <= seen])
+            require(4, measures, expected.get(key), f"row {key} of {view.name!r} at position {seen}")
+            if any(seen < position <= cursor for position, _ in members[key]):
                 raise Broken(4, f"the cursor {cursor} of {view.name!r} is beyond row {key} at position {seen}")
+            reached.discard(key)
+        require(4, reached, set(), f"rows that the cursor {cursor} of {view.name!r} is beyond")
 
 
 def digest(stores: Stores) -> str:

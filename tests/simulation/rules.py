@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
+
+import attrs
 
 from millrace.core.records import RawObject
 
@@ -16,7 +18,8 @@ Fields = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Claim(NamedTuple):
+@attrs.frozen
+class Claim:
     """An event of one receipt, as the rules see it by itself.
 
     ``time`` is None where it has none of its own; then, or where ``marked``, source and id alone identify it.

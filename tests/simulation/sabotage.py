@@ -1,6 +1,9 @@
 """Mechanisms broken on purpose, one at a time: a simulation that does not notice them proves nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any
 
 import attrs
 import msgspec
@@ -8,7 +11,7 @@ import msgspec
 from millrace.adapters.memory import MemoryCurated, MemoryViews
 from millrace.core.errors import TransientError
 from millrace.core.ports import Clock, ReceiptIds, Stores
-from millrace.core.records import Changes, Curated, LedgerEntry, Lineage, Marker, RowKey, ViewRow
+from millrace.core.records import Changes, Curated, LedgerEntry, Lineage, Marker, RawObject, RowKey, ViewRow
 from millrace.core.services.ingest import Ingest
 from millrace.core.services.project import Project
 from millrace.core.services.work import Work
@@ -18,6 +21,8 @@ from millrace.entrypoints.platform import Platform
 from .catalog import catalog
 from .endings import Assemble
 from .world import World, assemble
+
+_key = attrgetter("type", "time", "source", "id", "part")
 
 
 @attrs.frozen
@@ -50,13 +55,12 @@ class _LastWriteWins(MemoryCurated):
     """Overwrites what is there, telling nobody."""
 
     def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
-        super().insert(records)
-        for record in records:
-            key = (record.type, record.time, record.source, record.id, record.part)
-            for place, first in enumerate(self._changes):
-                if (first.type, first.time, first.source, first.id, first.part) == key:
-                    self._held[key] = self._changes[place] = record
-        return [None] * len(records)
+        answers = super().insert(records)
+        for record, first in zip(records, answers, strict=True):
+            if first is not None:
+                self._changes = [record if _key(other) == _key(record) else other for other in self._changes]
+        self._by_type, self._indexed = {}, 0
+        return [None] * len(answers)
 
 
 class _Markerless(MemoryCurated):
@@ -90,10 +94,8 @@ class _Optimistic(Work):
     def step(self, limit: int = 10) -> list[LedgerEntry] | None:
         messages = self._queue.receive(limit)
         for message in messages:
-            try:
+            with suppress(TransientError):
                 self._process.receipt(message.receipt)
-            except TransientError:
-                pass
             self._queue.acknowledge([message])
         return [] if messages else None
 
@@ -101,18 +103,17 @@ class _Optimistic(Work):
 class _Unqueued(Ingest):
     """Answers before the receipt is queued: a failure to queue it is nobody's business."""
 
-    def _keep(self, raw: object) -> None:
-        self._raw.append(raw)  # type: ignore[arg-type]
-        try:
-            self._queue.send(raw.receipt.id)  # type: ignore[attr-defined]
-        except TransientError:
-            pass
+    def _keep(self, raw: RawObject) -> None:
+        self._raw.append(raw)
+        with suppress(TransientError):
+            self._queue.send(raw.receipt.id)
 
 
 def _world(**ports: Callable[[], object]) -> Callable[[], World]:
     def opened() -> World:
         world = World()
-        world.stores = attrs.evolve(world.stores, **{name: port() for name, port in ports.items()})  # type: ignore[arg-type]
+        others: dict[str, Any] = {name: port() for name, port in ports.items()}
+        world.stores = attrs.evolve(world.stores, **others)
         return world
 
     return opened
@@ -141,7 +142,7 @@ def _with_ingest(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
 SABOTAGES = {
     "view rows written without their version check": Sabotage([3, 4], world=_world(views=_Overwriting)),
     "view rows without positions": Sabotage([3, 4], world=_world(views=_Positionless)),
-    "curated events overwritten": Sabotage([2, 3, 8], world=_world(curated=_LastWriteWins)),
+    "curated events overwritten": Sabotage([2, 3, 4, 8], world=_world(curated=_LastWriteWins)),
     "times without markers": Sabotage([2, 8], world=_world(curated=_Markerless)),
     "cursor before rows": Sabotage([3, 4], assemble=_with_project),
     "acknowledged before processing": Sabotage([11], assemble=_with_work(_AcknowledgingFirst)),

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from hashlib import sha256
 from random import Random
 
@@ -12,15 +11,14 @@ from greenlet import getcurrent, greenlet
 
 from millrace.adapters.faults import Crash, FaultyClock, Injector, faulty
 from millrace.core.errors import TransientError
-from millrace.core.services.ingest import NothingAccepted
 
+from .client import send
 from .endings import Assemble, settle
-from .laws import Broken, check_positions
-from .rules import claims
+from .laws import check_positions
 from .traffic import Request, drawn
 from .world import SeededIds, TickingClock, World, assemble
 
-RATE = 0.04
+RATES = [0, 0.02, 0.1]
 KILLED = "killed"
 
 
@@ -56,7 +54,7 @@ class Schedule:
         self._report, self._world, self._assemble = report, world, assemble
         # Separate streams, so that one more fault does not change what the clients send.
         self._random, self._traffic, self._chance = (Random(f"{of} {report.seed}") for of in ("who", "what", "fault"))
-        self._injector = Injector(self._chance, rate=self._chance.choice([0, RATE, 2 * RATE]), on_call=self._switch)
+        self._injector = Injector(self._chance, rate=self._chance.choice(RATES), on_call=self._switch)
         self._clock = FaultyClock(TickingClock(self._chance), self._injector)
         self._ids = SeededIds(self._chance)
         self._platform = assemble(faulty(world.stores, self._injector), self._clock, self._ids)
@@ -68,18 +66,16 @@ class Schedule:
 
     def run(self) -> None:
         random = self._random
-        unsent = [drawn(self._traffic) for _ in range(random.randint(2, 8))]
-        for _ in range(random.randint(100, 700)):
-            if unsent and random.random() < 0.06:
-                self._start(partial(self._client, unsent.pop()))
-            elif random.random() < 0.2:
-                self._start(random.choice([*[self._process] * 4, *[self._project] * 3, self._mend]))
-            elif random.random() < 0.02:
+        unsent = [drawn(self._traffic) for _ in range(random.randint(2, 10))]
+        at_once, steps, deadly = random.choice([2, 4, 8]), random.randint(100, 1000), random.choice([0, 0.01, 0.03])
+        for _ in range(steps):
+            if len(self._tasks) < at_once:
+                self._start(self._client, unsent.pop()) if unsent and random.random() < 0.3 else self._start_worker()
+            if random.random() < 0.01:
                 self._world.expire()
             elif random.random() < 0.01:
                 check_positions(self._world.stores)
-            if self._tasks:
-                self._advance(random.choice(self._tasks), dies=random.random() < 0.015)
+            self._advance(random.choice(self._tasks), dies=random.random() < deadly)
         self._injector.active = False
         self._finish()
         self._report.receipts = len(self._accepted)
@@ -91,11 +87,15 @@ class Schedule:
 
     # -------------------------------------------------------------------------------------------------------- greenlets
 
-    def _start(self, work: Callable[[], None]) -> None:
+    def _start_worker(self) -> None:
+        draw = self._random.random()
+        self._start(self._process if draw < 0.5 else self._project if draw < 0.99 else self._mend)
+
+    def _start(self, work: Callable[..., None], *args: Request) -> None:
         def body() -> None:
             # The worker is gone, or gives up for now; what it leaves must be enough for the others.
             with suppress(Crash, TransientError):
-                work()
+                work(*args)
 
         self._tasks.append(greenlet(body))
 
@@ -125,34 +125,11 @@ class Schedule:
         """Sends until it has an answer, thrice at most; sometimes again although it has one."""
         for _ in range(self._random.randint(1, 3)):
             try:
-                self._send(request)
+                send(self._platform.ingest, request, self._world.stores, self._accepted)
                 if self._random.random() < 0.7:
                     return
             except (TransientError, Crash):  # the crash is the server's; the client lives on
                 continue
-
-    def _send(self, request: Request) -> None:
-        ingest = self._platform.ingest
-        if request.chunk:
-            receipt = ingest.chunk(request.content, source="file", content_type=request.content_type, origin="a file")
-            self._accepted[receipt] = request
-            return
-        try:
-            answer = ingest.request(
-                request.body,
-                source="caller",
-                content_type=request.content_type,
-                content_encoding="gzip" if request.gzipped else "identity",
-                idempotency_key=request.key,
-                headers=request.headers,
-            )
-        except NothingAccepted:
-            return
-        self._accepted[answer.receipt] = request
-        expected = [*claims(self._world.stores.raw.read(answer.receipt))]
-        found = [(event.index, event.id, event.type) for event in answer.events]
-        if found != [(claim.index, claim.id, claim.type) for claim in expected if claim.refused != "malformed"]:
-            raise Broken(1, f"the answer {answer} is not about {expected}")
 
     def _process(self) -> None:
         self._platform.work.step(self._random.randint(1, 4))

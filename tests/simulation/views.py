@@ -24,33 +24,30 @@ Row = tuple[int, tuple[Any, ...]]
 Table = dict[Row, dict[str, Any]]
 
 
-def tables(records: Iterable[Kept]) -> dict[str, Table]:
-    """The rows of every view by its name, without those that no event counts in."""
-    kept = list(records)
-    return {
-        "revenue": _table(kept, "sale", HOUR, ("currency",), _revenue),
-        "by-day": _table(kept, "sale", DAY, (), lambda rows: {"sales": len(rows), "most": max(_all(rows, "amount"))}),
-        "freight": _table(
-            kept, "parcel", DAY, (), lambda rows: {"parcels": len(rows), "weight": sum(_all(rows, "weight"))}
-        ),
-        "items": _table(
-            kept, "basket", HOUR, ("item",), lambda rows: {"sold": len(rows), "places": sum(_all(rows, "place"))}
-        ),
-    }
+class Plain(NamedTuple):
+    """A view, as simply as it can be said."""
+
+    over: str
+    every: int
+    by: tuple[str, ...]
+    measure: Callable[[list[Kept]], dict[str, Any]]
 
 
-def _table(
-    records: list[Kept], over: str, every: int, by: tuple[str, ...], measure: Callable[[list[Kept]], dict[str, Any]]
-) -> Table:
+def row_of(view: str, record: Kept) -> Row | None:
+    """The window and the group that a record counts in, if the view is over its type."""
+    over, every, by, _ = VIEWS[view]
+    if record.type != over:
+        return None
+    return record.time - record.time % every, tuple(record.fields[name] for name in by)
+
+
+def table(view: str, records: Iterable[Kept]) -> Table:
+    """The rows of a view, without those that no event counts in."""
     rows: defaultdict[Row, list[Kept]] = defaultdict(list)
     for record in records:
-        if record.type == over:
-            rows[record.time - record.time % every, tuple(record.fields[name] for name in by)].append(record)
-    return {row: measure(members) for row, members in rows.items()}
-
-
-def _all(records: list[Kept], name: str) -> list[Any]:
-    return [record.fields[name] for record in records]
+        if (row := row_of(view, record)) is not None:
+            rows[row].append(record)
+    return {row: VIEWS[view].measure(members) for row, members in rows.items()}
 
 
 def _revenue(sales: list[Kept]) -> dict[str, Any]:
@@ -63,3 +60,27 @@ def _revenue(sales: list[Kept]) -> dict[str, Any]:
         "least": min(amounts),
         "last": max(sales, key=lambda sale: (sale.time, tie_break(sale.source, sale.id))).fields["order"],
     }
+
+
+def _by_day(sales: list[Kept]) -> dict[str, Any]:
+    return {"sales": len(sales), "most": max(_all(sales, "amount"))}
+
+
+def _freight(parcels: list[Kept]) -> dict[str, Any]:
+    return {"parcels": len(parcels), "weight": sum(_all(parcels, "weight"))}
+
+
+def _items(items: list[Kept]) -> dict[str, Any]:
+    return {"sold": len(items), "places": sum(_all(items, "place"))}
+
+
+def _all(records: list[Kept], name: str) -> list[Any]:
+    return [record.fields[name] for record in records]
+
+
+VIEWS = {
+    "revenue": Plain("sale", HOUR, ("currency",), _revenue),
+    "by-day": Plain("sale", DAY, (), _by_day),
+    "freight": Plain("parcel", DAY, (), _freight),
+    "items": Plain("basket", HOUR, ("item",), _items),
+}

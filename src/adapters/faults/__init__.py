@@ -1,6 +1,6 @@
 """The faults adapter: what goes wrong in the world, put on any adapter's stores on purpose and from a seed."""
 
 from .injector import Crash, Fault, Injector
-from .stores import FaultyClock, faulty
+from .stores import FaultyClock, faulty, patient
 
-__all__ = ["Crash", "Fault", "FaultyClock", "Injector", "faulty"]
+__all__ = ["Crash", "Fault", "FaultyClock", "Injector", "faulty", "patient"]

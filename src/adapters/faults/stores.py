@@ -1,6 +1,7 @@
 """``faulty``: any adapter's stores, with an injector consulted at every call."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ from .injector import BATCHES, Crash, Fault, Injector
 
 REMEMBERED = 20
 """How many messages of the past can be delivered a second time."""
+PATIENCE = 99
 FARTHEST_JUMP = 26 * 3_600_000_000
 """A clock jumps by up to 26 hours either way."""
 
@@ -21,6 +23,12 @@ def faulty(stores: Stores, injector: Injector) -> Stores:
     return Stores(
         **{port.name: _port(port.name, getattr(stores, port.name), injector) for port in attrs.fields(Stores)}
     )
+
+
+def patient(stores: Stores) -> Stores:
+    """The same stores, but a call that raised ``TransientError`` is made again, up to a hundred times."""
+    ports: dict[str, Any] = {port.name: _Patient(getattr(stores, port.name)) for port in attrs.fields(Stores)}
+    return Stores(**ports)
 
 
 class FaultyClock:
@@ -39,6 +47,24 @@ class FaultyClock:
 def _port(name: str, target: Any, injector: Injector) -> Any:
     # Any, since one proxy stands for every port: what it lacks by its type, it has from what it wraps.
     return (_FaultyQueue if name == "queue" else _Faulty)(name, target, injector)
+
+
+class _Patient:
+    """A port whose calls are made again as long as they fail for now."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        inner: Callable[..., Any] = getattr(self._target, method)
+
+        def call(*args: Any, **keywords: Any) -> Any:
+            for _ in range(PATIENCE):
+                with suppress(TransientError):
+                    return inner(*args, **keywords)
+            return inner(*args, **keywords)
+
+        return call
 
 
 class _Faulty:

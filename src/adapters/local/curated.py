@@ -1,6 +1,7 @@
 """Curated events, changes and markers in SQLite."""
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from operator import attrgetter
@@ -23,6 +24,7 @@ _RECORDS = """SELECT c.position, t.name, c.time, c.part, r.name, c.idx, c.body
     FROM curated c CROSS JOIN types t ON t.id = c.type CROSS JOIN receipts r ON r.id = c.receipt"""
 _CHANGES = _RECORDS + " WHERE c.position > ? ORDER BY c.position LIMIT ?"
 _QUERY = _RECORDS + " WHERE c.type = ? AND (c.time, c.tie) >= (?, ?) AND c.time < ? ORDER BY c.time, c.tie LIMIT ?"
+_WRITTEN = "SELECT position FROM curated WHERE position >= ? ORDER BY position"
 _TYPES = ("SELECT id FROM types WHERE name = ?", "INSERT INTO types (name) VALUES (?)")
 _RECEIPTS = ("SELECT id FROM receipts WHERE name = ?", "INSERT INTO receipts (name) VALUES (?)")
 _FIRST, _LAST = -(2**63), 2**63 - 1
@@ -34,9 +36,9 @@ class LocalCurated:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # The records of the newest insertion and the position of the first of them, to spare ``changes`` reading
-        # back what this process has just written. Kept only where it is all there is beyond that position.
-        self._tail: tuple[int, Sequence[Curated]] | None = None
+        # What the newest insertion wrote, and the first position that was its to give: all there is from there on.
+        # It spares ``changes`` reading back what this process has just written.
+        self._tail: tuple[int, Sequence[int], Sequence[Curated]] | None = None
 
     def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
         if not records:
@@ -53,16 +55,13 @@ class LocalCurated:
             raise _first_unstorable(records, _check_record) from None
         with self._database.lock:
             self._tail = None
-            first, answers = self._write(records, ties, bodies)
-            if answers is None:
-                self._tail = (first, list(records))
-                return [None] * len(records)
+            answers, self._tail = self._write(records, ties, bodies)
             return answers
 
     def _write(
         self, records: Sequence[Curated], ties: Sequence[bytes], bodies: Sequence[bytes]
-    ) -> tuple[int, Sequence[Lineage | None] | None]:
-        """One transaction: the position of the first record, and the answers unless every record was written."""
+    ) -> tuple[Sequence[Lineage | None], tuple[int, Sequence[int], Sequence[Curated]]]:
+        """One transaction: the answers, and what was written at which positions."""
         contents = [content_hash(record.raw) for record in records]
         count = len(records)
         try:
@@ -74,9 +73,14 @@ class LocalCurated:
                 positions = range(first, first + count)
                 rows = zip(positions, types, times, ties, parts, receipts, indexes, contents, bodies, strict=True)
                 if _insert_curated(connection, rows, count) == count:
-                    return first, None
-                keys = zip(types, map(_time, records), ties, strict=True)
-                return first, [_lineage(connection, key, record) for key, record in zip(keys, records, strict=True)]
+                    return [None] * count, (first, positions, list(records))
+                written = [position for (position,) in connection.execute(_WRITTEN, (first,))]
+                fresh = set(written)
+                answers = [
+                    None if position in fresh else _lineage(connection, (kind, record.time, tie), record)
+                    for position, kind, tie, record in zip(positions, types, ties, records, strict=True)
+                ]
+                return answers, (first, written, [records[position - first] for position in written])
         except UnicodeEncodeError:
             raise _first_unstorable(records, _check_record) from None
 
@@ -106,10 +110,10 @@ class LocalCurated:
         with self._database.lock:
             tail = self._tail
         if tail is not None and after >= tail[0] - 1:
-            first, records = tail
-            start = after + 1 - first
-            page = records[start : start + max(limit, 0)]
-            return Changes(ORIGIN, range(after + 1, after + 1 + len(page)), page)
+            _, positions, records = tail
+            start = bisect_right(positions, after)
+            stop = start + max(limit, 0)
+            return Changes(ORIGIN, positions[start:stop], records[start:stop])
         rows = self._database.fetch(_CHANGES, (after, max(limit, 0)))
         return Changes(ORIGIN, [row[0] for row in rows], [_record(row) for row in rows])
 

@@ -96,5 +96,5 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _tables(connection: sqlite3.Connection) -> int:
-    (value,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (value,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return int(value)

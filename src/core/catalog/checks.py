@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from .curation import RESERVED, curated_records
+from .curation import RESERVED, example_records
 from ..decoding.foreign import Source
 from ..errors import CatalogError
-from ..schema.examples import examples
 from ..views.view import View
 from .declarations import EventType
 
@@ -25,7 +24,7 @@ def check_catalog(types: Iterable[EventType], sources: Iterable[Source]) -> None
                 f"Add @catalog.upcast({each.name!r}, from_version={missing[0]}), or oldest={missing[-1] + 1} if no such "
                 "events exist."
             )
-        if clash := RESERVED & example_fields(each).keys():
+        if clash := RESERVED & _example_fields(each).keys():
             raise CatalogError(f"{each.place}: curated field {min(clash)!r} of {each.name!r} has a reserved name.")
     for source in sources:
         named = set(source.types.values()) if source.types else {source.type} - {p for p in [source.type] if p[:1] == "/"}
@@ -40,7 +39,7 @@ def check_view(view: View, over: EventType) -> None:
     clash = {"window", "group", *view.by} & view.measures.keys()
     if clash:
         raise CatalogError(f"{view.place}: measure {min(clash)!r} of view {view.name!r} has the name of a column.")
-    known = example_fields(over)
+    known = _example_fields(over)
     if not known:
         return  # the transform yields nothing for any example; what it yields is only seen at run time
     needed = [(field, "group by", None) for field in view.by]
@@ -58,15 +57,10 @@ def check_view(view: View, over: EventType) -> None:
             raise CatalogError(f"{view.place}: measure {use!r} of view {view.name!r} needs numbers; {field!r} has none.")
 
 
-def example_fields(declared: EventType) -> dict[str, list[Any]]:
+def _example_fields(declared: EventType) -> dict[str, list[Any]]:
     """The curated fields that examples of a type are transformed into, each with the values seen."""
     seen: dict[str, list[Any]] = {}
-    for example in examples(declared.shape):
-        try:
-            records = curated_records(declared, example)
-        except Exception:  # noqa: S112, PERF203 (user code may refuse an example; that says nothing of real events)
-            continue
-        for record in records:
-            for name, value in record.items():
-                seen.setdefault(name, []).append(value)
+    for record in example_records(declared):
+        for name, value in record.items():
+            seen.setdefault(name, []).append(value)
     return seen

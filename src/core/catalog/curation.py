@@ -13,6 +13,7 @@ import attrs
 
 from ..decoding.strict_json import escape
 from ..numbers import UnholdableNumber, fits, fits_int
+from ..schema.examples import examples
 from ..times import format_time, to_micros
 from .declarations import EventType
 
@@ -38,9 +39,15 @@ def compile_curate(declared: EventType) -> Curate:
     return eval(f"lambda e: {{{fields}}}")  # noqa: S307 (made of the declared names only)
 
 
-def curated_records(declared: EventType, event: Any) -> list[dict[str, Any]]:
-    """The records that an event is transformed into, none if it is filtered, in storable form."""
-    return as_records(compile_curate(declared)(event))
+def example_records(declared: EventType) -> list[dict[str, Any]]:
+    """What examples of a type are curated into, in storable form; none where user code refuses all of them."""
+    curate, records = compile_curate(declared), []
+    for example in examples(declared.shape):
+        try:
+            records += as_records(curate(example))
+        except Exception:  # noqa: S112, PERF203 (that says nothing of real events)
+            continue
+    return records
 
 
 def as_records(result: Any) -> list[dict[str, Any]]:

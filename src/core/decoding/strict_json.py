@@ -87,7 +87,7 @@ def _parse_with_care(raw: bytes) -> Any:
         value = json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant)
     except json.JSONDecodeError as error:
         where = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
-        reason = error.msg[0].lower() + error.msg[1:]
+        reason = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
         pointer = pointer_at(text[: error.pos])
         raise BodyError(f"Not JSON: {reason} at {where}.", pointer=pointer, code="json") from None
     _check_values(value, "")

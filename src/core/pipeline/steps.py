@@ -17,6 +17,7 @@ from ..schema.constraints import check_expression
 from ..schema.shapes import Field, Leaf, Record
 from ..schema.twins import build_expression
 from ..views.projection import groupable
+from .readers import only_reads
 
 Step = Callable[[Any], dict[str, Any] | None]
 NUMBERS = frozenset({int, Decimal, type(None)})
@@ -32,26 +33,29 @@ def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence
         "PLAIN": _PLAIN,
         "NUMBERS": NUMBERS,
         "Decimal": Decimal,
-        "fits": fits,
         "groupable": groupable,
         "transform": declared.transform,
     }
     lines: list[str] = []
     if check := check_expression(declared.shape, "t", names):
         lines += [f"if not ({check}):", "    return None"]
-    made = bool(declared.rules) or declared.transform is not None or not _is_filled_by_slots(declared.shape)
+    filled = _is_filled_by_slots(declared.shape)
+    readable = [f.name for f in declared.shape.fields if filled and build_expression(f.shape, "v", {}) == "v"]
+    code = [rule.holds for rule in declared.rules] + [declared.transform] * (declared.transform is not None)
+    needs = {function: "t" if only_reads(function, readable) else "e" for function in code}
+    made = not filled or "e" in needs.values()
     if made:  # a class with code of its own (validators, converters) is asked even if nobody else looks at it
         lines += _instance(declared.shape, names)
     for number, rule in enumerate(declared.rules):
         names[f"rule{number}"] = rule.holds
-        lines += [f"if not rule{number}(e):", "    return None"]
+        lines += [f"if not rule{number}({needs[rule.holds]}):", "    return None"]
     if declared.transform is not None:
-        lines += ["f = transform(e)", "if f.__class__ is not dict:", "    return None"]
+        lines += [f"f = transform({needs[declared.transform]})", "if f.__class__ is not dict:", "    return None"]
     else:
         holder = "e" if made else "t"
         lines.append(f"f = {{{', '.join(f'{field.name!r}: {holder}.{field.name}' for field in declared.shape.fields)}}}")
-    if made or not all(map(_is_stored_as_it_is, declared.shape.fields)):
-        lines += _storable(declared.shape)
+    if declared.transform or not filled or not all(map(_is_stored_as_it_is, declared.shape.fields)):
+        lines += _storable(declared)
     lines += [f"if f.get({name!r}).__class__ not in NUMBERS:\n        return None" for name in measured]
     lines += [
         f"if f.get({name!r}).__class__ is not str and not groupable(f.get({name!r})):\n        return None"
@@ -98,19 +102,21 @@ def _is_stored_as_it_is(field: Field) -> bool:
     return field.required or field.default.__class__ is field.shape.type
 
 
-def _storable(shape: Record) -> list[str]:
-    """Lines that return None unless every value is text, a truth value or a holdable number."""
-    checked = [f.name for f in shape.fields if isinstance(f.shape, Leaf) and f.shape.type is Decimal]
-    unchanged = " or ".join(["fits(v)", *(f"v is t.{name}" for name in checked)][::-1])
+def _storable(declared: EventType) -> list[str]:
+    """Lines that return None unless every key is text and every value is text, a truth value or a holdable number.
+
+    Lone surrogates, which only a transform could bring in, are left to the store to refuse: looking for them would
+    cost every event as much as its rules do.
+    """
+    fields = declared.shape.fields
+    checked = [f.name for f in fields if isinstance(f.shape, Leaf) and f.shape.type is Decimal]
+    unchanged = " or ".join([*(f"v is t.{name}" for name in checked), "fits(v)"])
     return [
-        'if "" in f or not "".join(f).isascii():',  # raises where a key is no text
+        'if "" in f or "".join(f) is None:',  # join raises where a key is no text
         "    return None",
         "for v in f.values():",
         "    k = v.__class__",
-        "    if k is str:",
-        "        if not v.isascii():",
-        "            v.encode()",  # raises where it has a lone surrogate
-        "    elif k in PLAIN:",
+        "    if k is str or k in PLAIN:",
         "        continue",
         "    if k is Decimal:",
         f"        if not ({unchanged}):",

@@ -174,8 +174,13 @@ def _told(constraint: Constraint) -> str:
 
 def _words(constraint: Constraint) -> Iterator[str]:
     names = {
-        "gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most", "multiple_of": "a multiple of",
-        "min_length": "in its final form at least as long as", "max_length": "in its final form no longer than",
+        "gt": "greater than",
+        "ge": "at least",
+        "lt": "less than",
+        "le": "at most",
+        "multiple_of": "a multiple of",
+        "min_length": "in its final form at least as long as",
+        "max_length": "in its final form no longer than",
     }
     for attribute, words in names.items():
         if hasattr(constraint, attribute):

@@ -251,6 +251,16 @@ def constraints_of(metadata: list[Any]) -> Iterator[Constraint]:
             yield item
 
 
+def _is_comparable(bound: Any, plain: Any) -> bool:
+    match bound:
+        case int() | float() | Decimal():
+            return plain in (int, float, Decimal)
+        case datetime():
+            return plain is datetime and bound.tzinfo is not None
+        case _:
+            return type(bound) is plain
+
+
 def _is_regular(pattern: str) -> bool:
     try:
         return bool(re.compile(pattern))
@@ -273,10 +283,15 @@ def _check_applicable(annotation: Any, constraints: tuple[Constraint, ...], wher
                 fitting = plain is str and _is_regular(constraint)
             case annotated_types.MinLen() | annotated_types.MaxLen():
                 fitting = plain in sized
-            case annotated_types.MultipleOf():
-                fitting = plain in (int, Decimal)
-            case annotated_types.Gt() | annotated_types.Ge() | annotated_types.Lt() | annotated_types.Le():
-                fitting = plain in ordered
+            case annotated_types.MultipleOf(multiple_of=step):
+                fitting = plain in (int, Decimal) and isinstance(step, int | plain) and step != 0
+            case (
+                annotated_types.Gt(gt=bound)
+                | annotated_types.Ge(ge=bound)
+                | annotated_types.Lt(lt=bound)
+                | annotated_types.Le(le=bound)
+            ):
+                fitting = plain in ordered and _is_comparable(bound, plain)
             case annotated_types.Predicate():
                 fitting = True
             case _:

@@ -102,7 +102,7 @@ class Process:
                 where = f"another event in receipt {lineage.receipt}, index {lineage.index}"
                 letters.append(_conflict(record, own_times.get(place, record.time), where))
         # Only now, since the further records of an event that lost must not be kept: all are of the one that was first.
-        if further := [part for place in sorted(parts) for part in parts[place]]:
+        if further := [part for place in sorted(parts) if place in records for part in parts[place]]:
             self._curated.insert(further)
         return outcomes
 

@@ -4,7 +4,6 @@ A row and the position up to which it has seen its origin are one write; a batch
 a crash, changes nothing the second time.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from ..errors import TransientError
@@ -43,9 +42,12 @@ class Project:
 
     def fold(self, changes: Changes, views: Iterable[View]) -> None:
         """Fold changes into views. Changes of one origin must come without gaps; coming again is harmless."""
-        by_type: defaultdict[str, list[Curated]] = defaultdict(list)
-        for record in changes.records:
-            by_type[record.type].append(record)
+        by_type: dict[str, list[Curated]] = {name: [] for name in {record.type for record in changes.records}}
+        if len(by_type) == 1:
+            by_type = dict.fromkeys(by_type, [*changes.records])
+        else:
+            for record in changes.records:
+                by_type[record.type].append(record)
         for view in views:
             if events := by_type.get(view.over):
                 self._fold_view(view, events, changes)

@@ -26,16 +26,17 @@ class Work:
         entries: list[LedgerEntry] = []
         failure: TransientError | None = None
         for message in messages:
+            settle = self._queue.acknowledge
             try:
                 entries.append(self._process.receipt(message.receipt, message.raw))
             except TransientError as error:
-                failure = failure or error
-                self._queue.release([message])
+                failure, settle = failure or error, self._queue.release
             except UnknownReceipt:
-                # Queued before its bytes were durable, by a sender that then failed: it was never accepted.
-                self._queue.acknowledge([message])
-            else:
-                self._queue.acknowledge([message])
+                pass  # queued before its bytes were durable, by a sender that then failed: it was never accepted
+            try:
+                settle([message])
+            except TransientError as error:  # it comes again, when its time is up
+                failure = failure or error
         if failure is not None:
             raise failure
         return entries

@@ -126,8 +126,11 @@ def _extreme(pick: Callable[..., Value], values: Iterable[Value]) -> Value:
     """The least or greatest of scalars, None of none."""
     scalars = [value for value in values if not isinstance(value, list | dict)]
     kinds = set(map(type, scalars))
-    if kinds <= _NUMBERS or kinds == {str}:
-        return pick(scalars, default=None)
+    if kinds in ({int}, {str}):
+        return pick(scalars)
+    if kinds and kinds <= _NUMBERS:  # quickly, then of those that are equal always the same
+        best = pick(scalars)
+        scalars = [value for value in scalars if value == best]
     return pick(scalars, key=_order, default=None)
 
 

@@ -3,17 +3,13 @@
 import click
 
 from ... import __version__
-from .catalog import catalog
-from .dead_letters import dead_letters
-from .events import events
+from . import catalog, dead_letters, events, reconcile, run, sample, view
 from .exits import Commands
-from .reconcile import reconcile
-from .run import run
-from .sample import sample
-from .view import view
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "millrace", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, package_name="millrace", message="%(prog)s %(version)s")
 def main() -> None:
     """Process events exactly once into curated, queryable records and windowed views.
@@ -30,5 +26,13 @@ def main() -> None:
     """
 
 
-for _command in (run, sample, events, view, dead_letters, reconcile, catalog):
+for _command in (
+    run.run,
+    sample.sample,
+    events.events,
+    view.view,
+    dead_letters.dead_letters,
+    reconcile.reconcile,
+    catalog.catalog,
+):
     main.add_command(_command)

@@ -1,6 +1,5 @@
 """``millrace catalog``: what the catalog declares."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +11,8 @@ from .output import print_json, print_table
 
 if TYPE_CHECKING:
     from ...core.catalog import Catalog
+
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "m"))
 
 
 @click.group
@@ -28,7 +29,7 @@ def catalog() -> None:
 @catalog.command("list")
 @as_json
 @on_a_site
-def list_(form: str | None, site: Site) -> None:
+def list_(*, form: str | None, site: Site) -> None:
     """List event types, views and foreign sources.
 
     \b
@@ -43,16 +44,16 @@ def list_(form: str | None, site: Site) -> None:
     for kind in ("types", "views", "sources"):
         if rows := contents[kind]:
             click.echo()
-            texts = [{name: _joined(value) for name, value in row.items()} for row in rows]
+            texts = [{name: _joined(name, value) for name, value in row.items()} for row in rows]
             print_table(list(rows[0]), texts)
 
 
 @catalog.command
 @click.argument("type", metavar="TYPE")
 @click.option("--version", type=click.IntRange(min=1), help="The version; only the current one has a schema.")
-@click.option("--json", "form", flag_value="json", hidden=True)
+@click.option("--json", "form", flag_value="json", hidden=True)  # it is JSON anyway
 @on_a_site
-def schema(type: str, version: int | None, form: str | None, site: Site) -> None:  # noqa: ARG001 (it is JSON anyway)
+def schema(*, type: str, version: int | None, site: Site, **_: Any) -> None:
     """Print the JSON Schema (2020-12) of the data of a TYPE.
 
     \b
@@ -91,7 +92,7 @@ def _contents(loaded: "Catalog") -> dict[str, Any]:
             {
                 "name": each.name,
                 "over": each.over,
-                "every": str(timedelta(microseconds=each.every)),
+                "every": _seconds(each.every),
                 "by": list(each.by),
                 "measures": {name: measure.signature for name, measure in each.measures.items()},
             }
@@ -104,7 +105,14 @@ def _contents(loaded: "Catalog") -> dict[str, Any]:
     }
 
 
-def _joined(value: Any) -> Any:
+def _seconds(micros: int) -> int | float:
+    return micros / 1_000_000 if micros % 1_000_000 else micros // 1_000_000
+
+
+def _joined(name: str, value: Any) -> Any:
+    """A value as a table shows it."""
+    if name == "every":
+        return next((f"{value // size}{unit}" for size, unit in _UNITS if value % size == 0), f"{value}s")
     if isinstance(value, dict):
         return ", ".join(f"{name} {item}" for name, item in value.items())
     return ", ".join(value) if isinstance(value, list) else value

@@ -36,12 +36,18 @@ def dead_letters() -> None:
 @click.option("--reason", help="Only those with this reason, such as invalid or malformed.")
 @click.option("--type", "event_type", help="Only those of this event type.")
 @click.option("--fingerprint", help="Only those with this cause; see summary.")
-@click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table, else all]")
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table]")
 @as_json
 @as_ndjson
 @on_a_site
 def list_(
-    reason: str | None, event_type: str | None, fingerprint: str | None, limit: int | None, form: str | None, site: Site
+    *,
+    reason: str | None,
+    event_type: str | None,
+    fingerprint: str | None,
+    limit: int | None,
+    form: str | None,
+    site: Site,
 ) -> None:
     """List dead letters, in order of their ids.
 
@@ -59,14 +65,15 @@ def list_(
             and event_type in (None, letter.event_type)
             and fingerprint in (None, letter.fingerprint)
         )
-        if limit is None and form is None:
+        cut = limit is None and form is None
+        if cut:
             limit = SHOWN_TO_PEOPLE
         shown = _as_rows(platform, islice(letters, limit or None))
         if form is not None:
             print_objects(shown, form)
         elif rows := [_brief(row) for row in shown]:
             print_table(list(rows[0]), rows)
-            if next(letters, None) is not None:
+            if cut and next(letters, None) is not None:
                 warn(f"These are the first {limit}; --limit 0 shows all")
         else:
             warn("There are no such dead letters")
@@ -76,7 +83,7 @@ def list_(
 @click.argument("id")
 @as_json
 @on_a_site
-def show(id: str, form: str | None, site: Site) -> None:
+def show(*, id: str, form: str | None, site: Site) -> None:
     """Show one dead letter: what is wrong with it, where it came from, and the event itself.
 
     ID may be the beginning of an id, if no other begins so.
@@ -114,7 +121,7 @@ def show(id: str, form: str | None, site: Site) -> None:
 @dead_letters.command
 @as_json
 @on_a_site
-def summary(form: str | None, site: Site) -> None:
+def summary(*, form: str | None, site: Site) -> None:
     """Group dead letters by their cause (fingerprint), the most frequent first.
 
     \b
@@ -187,6 +194,7 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 def _summary(platform: "Platform") -> list[dict[str, Any]]:
     causes: dict[str, dict[str, Any]] = {}
     for letter in _all(platform):
+        example = (_violations(letter) or [{"pointer": "", "code": "", "message": ""}])[0]
         row = causes.setdefault(
             letter.fingerprint,
             {
@@ -195,7 +203,7 @@ def _summary(platform: "Platform") -> list[dict[str, Any]]:
                 "eventType": letter.event_type,
                 "letters": 0,
                 "occurrences": 0,
-                "example": {"id": letter.id, **(_violations(letter) or [{"pointer": "", "code": "", "message": ""}])[0]},
+                "example": {"id": letter.id, **example},
             },
         )
         row["letters"] += 1

@@ -23,14 +23,21 @@ _PAGE = 1000
 @click.command
 @click.argument("type", metavar="TYPE")
 @in_a_span
-@click.option("--where", "conditions", multiple=True, metavar="FIELD=VALUE",
-              help="Only events with this value in a field, of the envelope or curated; may be given several times.")
-@click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table, else all]")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Only events with this value in a field, of the envelope or curated; may be given several times.",
+)
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table]")
 @as_csv
 @as_json
 @as_ndjson
 @on_a_site
-def events(type: str, conditions: Sequence[str], limit: int | None, form: str | None, span: Span, site: Site) -> None:
+def events(
+    *, type: str, conditions: Sequence[str], limit: int | None, form: str | None, span: Span, site: Site
+) -> None:
     """Show the curated events of a TYPE in time order.
 
     JSON and CSV have eventId, eventType, eventTime, source, subject (where there is one), schemaVersion, curatedAt,
@@ -47,7 +54,8 @@ def events(type: str, conditions: Sequence[str], limit: int | None, form: str | 
     with site.open() as platform:
         _require_known(platform, type)
         rows = _matching(platform, type, span, wanted)
-        if limit is None and form is None:
+        cut = limit is None and form is None
+        if cut:
             limit = SHOWN_TO_PEOPLE
         shown = islice(rows, limit or None)
         if form == "csv":
@@ -58,7 +66,7 @@ def events(type: str, conditions: Sequence[str], limit: int | None, form: str | 
             print_objects(shown, form)
         else:
             _print_table(list(shown))
-            if next(rows, None) is not None:
+            if cut and next(rows, None) is not None:
                 warn(f"These are the first {limit}; --limit 0 shows all")
 
 

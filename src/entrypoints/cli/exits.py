@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from ...core.errors import MillraceError, TransientError
 from ..files import InputError
+from .output import printable
 
 OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -75,13 +77,11 @@ def _usage(error: click.ClickException) -> tuple[str, str]:
 
 
 def _tell(message: str, path: str = "millrace") -> None:
-    sentence = " ".join(message.split())
+    sentence = printable(" ".join(message.split()))
     click.echo(f"{path}: {sentence}{'' if sentence.endswith(('.', '!', '?')) else '.'}", err=True)
 
 
 def _let_go_of_output() -> None:
     """What is left in buffers goes nowhere, instead of failing once more when the interpreter ends."""
-    try:
+    with suppress(OSError, ValueError):  # no file may be behind it, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass  # no file behind it, as in tests

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_STORE = "file:./.millrace"
 DEFAULT_CATALOG = "millrace.core.catalogs.retail:catalog"
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
 _RELATIVE = re.compile(r"([0-9]{1,9})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -47,13 +47,39 @@ class Site(NamedTuple):
             yield platform
 
 
-def on_a_site(command: F) -> F:
+def as_time(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """An instant in microseconds: RFC 3339, a date (its first instant in UTC), or a time ago (90s, 15m, 2h, 7d, 1w)."""
+    if value is None:
+        return None
+    if ago := _RELATIVE.fullmatch(value):
+        from ...adapters.system import SystemClock
+
+        return max(SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]] * 1_000_000, EARLIEST)
+    try:
+        return parse_time(f"{value}T00:00:00Z" if len(value) == len("2026-11-23") else value)
+    except ValueError:
+        example = "RFC 3339 (2026-11-23T02:00:00Z), a date, or a time ago (2h, 7d)"
+        raise click.BadParameter(f"{value!r} is no time: give {example}.") from None
+
+
+def on_a_site(command: Command) -> Command:
     """--store, --catalog and --verbose, as one argument ``site``."""
 
-    @click.option("--store", envvar="MILLRACE_STORE", default=DEFAULT_STORE, show_default=True, metavar="URL",
-                  help="The store: file:PATH or memory: (env MILLRACE_STORE).")
-    @click.option("--catalog", envvar="MILLRACE_CATALOG", default=DEFAULT_CATALOG, metavar="NAME",
-                  help="The catalog: module:attribute or a .py file (env MILLRACE_CATALOG).  [default: the retail sample]")
+    @click.option(
+        "--store",
+        envvar="MILLRACE_STORE",
+        default=DEFAULT_STORE,
+        show_default=True,
+        metavar="URL",
+        help="The store: file:PATH or memory: (env MILLRACE_STORE).",
+    )
+    @click.option(
+        "--catalog",
+        envvar="MILLRACE_CATALOG",
+        default=DEFAULT_CATALOG,
+        metavar="NAME",
+        help="The catalog: module:attribute or a .py file (env MILLRACE_CATALOG).  [default: the retail sample]",
+    )
     @click.option("--verbose", "-v", is_flag=True, help="Log every batch to standard error.")
     def with_site(*args: Any, store: str, catalog: str, verbose: bool, **rest: Any) -> Any:
         return command(*args, site=Site(store, catalog, Log(verbose=verbose)), **rest)
@@ -61,11 +87,16 @@ def on_a_site(command: F) -> F:
     return _as(command, with_site)
 
 
-def in_a_span(command: F) -> F:
+def in_a_span(command: Command) -> Command:
     """--since and --until, as one argument ``span``: microseconds, from the first one to before the second."""
 
-    @click.option("--since", type=Time(), help="From this instant on: RFC 3339, a date, or a time ago such as 2h or 7d.")
-    @click.option("--until", type=Time(), help="Up to before this instant.")
+    @click.option(
+        "--since",
+        callback=as_time,
+        metavar="TIME",
+        help="From this instant on: RFC 3339, a date, or ago (90s, 2h, 7d).",
+    )
+    @click.option("--until", callback=as_time, metavar="TIME", help="Up to before this instant.")
     def with_span(*args: Any, since: int | None, until: int | None, **rest: Any) -> Any:
         span = Span(EARLIEST if since is None else since, LATEST + 1 if until is None else until)
         if span.since >= span.until:
@@ -75,11 +106,12 @@ def in_a_span(command: F) -> F:
     return _as(command, with_span)
 
 
-def _as(command: Any, wrapper: Any) -> Any:
+def _as(command: Command, wrapper: Any) -> Command:
     """The wrapper under the command's name and help, with the options of both."""
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
     wrapper.__click_params__ += getattr(command, "__click_params__", [])
-    return wrapper
+    result: Command = wrapper
+    return result
 
 
 as_json = click.option("--json", "form", flag_value="json", help="Print one JSON document.")
@@ -92,21 +124,3 @@ class Span(NamedTuple):
 
     since: int
     until: int
-
-
-class Time(click.ParamType):
-    """An instant in microseconds: RFC 3339, a date (its first instant in UTC), or a time ago (90s, 15m, 2h, 7d, 1w)."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if ago := _RELATIVE.fullmatch(value):
-            from ...adapters.system import SystemClock
-
-            return max(SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]] * 1_000_000, EARLIEST)
-        try:
-            return parse_time(f"{value}T00:00:00Z" if len(value) == len("2026-11-23") else value)
-        except ValueError:
-            self.fail(f"{value!r} is no time: give RFC 3339 (2026-11-23T02:00:00Z), a date, or a time ago (2h, 7d).")

@@ -5,20 +5,22 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import chain, islice
 from typing import Any
 
 import click
 import msgspec
 
-from ...core.numbers import EXACT, plain
+from ...core.numbers import plain
 
 Row = Mapping[str, Any]
 _BLOCK = 500
+_FOLDED = 24
+"""A column that is wider than this can be folded to this width and still be read."""
 # Control characters, and those that turn the direction of text: a terminal obeys them.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_SIX_PLACES = Decimal("0.000001")
+_SIX_PLACES, _WIDE = Decimal("0.000001"), Context(prec=200)
 _NUMBERS = (int, Decimal, float)
 
 
@@ -89,7 +91,7 @@ def cell(value: Any) -> str:
 def print_table(columns: Sequence[str], rows: Sequence[Row], *, total: Row | None = None) -> None:
     """A table for people; columns of numbers to the right. ``total`` is a last row, set apart.
 
-    Where no terminal is, plain text: columns two blanks apart.
+    On a terminal that is too narrow, one value a line; where none is, plain text with columns two blanks apart.
     """
     every = [*rows, *([total] if total else [])]
     right = {
@@ -102,8 +104,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Row], *, total: Row | Non
     if sys.stdout.isatty():
         _rich_table(columns, texts, right, has_total=total is not None)
         return
-    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
-    for line in ([*columns], *texts):
+    heads = [*map(printable, columns)]
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    for line in (heads, *texts):
         aligned = (
             text.rjust(width) if column in right else text.ljust(width)
             for column, text, width in zip(columns, line, widths, strict=True)
@@ -115,7 +118,7 @@ def print_facts(facts: Row) -> None:
     """Names and values, one a line."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        click.echo(f"{name.ljust(width)}  {printable(cell(value))}".rstrip())
+        click.echo(f"{printable(name).ljust(width)}  {printable(cell(value))}".rstrip())
 
 
 def _rich_table(columns: Sequence[str], texts: list[list[str]], right: set[str], *, has_total: bool) -> None:
@@ -124,19 +127,27 @@ def _rich_table(columns: Sequence[str], texts: list[list[str]], right: set[str],
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
+    if sum(min(width, _FOLDED) + 2 for width in widths) > console.width:
+        for line in texts:
+            facts = zip(columns, line, strict=True)
+            print_facts({column: text for column, text in facts if text})
+            click.echo()
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(Text(column), justify="right" if column in right else "left", overflow="fold")
+        table.add_column(Text(printable(column)), justify="right" if column in right else "left", overflow="fold")
     for place, line in enumerate(texts, 1):
-        last = has_total and place == len(texts)
-        table.add_row(*map(Text, line), style="bold" if last else None, end_section=has_total and place == len(texts) - 1)
-    Console().print(table)
+        to_total = len(texts) - place if has_total else -1
+        table.add_row(*map(Text, line), style="bold" if to_total == 0 else None, end_section=to_total == 1)
+    console.print(table)
 
 
 def _brief(value: Any) -> str:
     """A mean may have 38 digits; nobody reads them in a table."""
     if isinstance(value, Decimal) and -value.as_tuple().exponent > 6:  # type: ignore[operator]
-        return f"{plain(EXACT.quantize(value, _SIX_PLACES))}…"
+        return f"{plain(value.quantize(_SIX_PLACES, context=_WIDE))}…"
     return cell(value)
 
 
@@ -147,4 +158,4 @@ def _blocks(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _write(data: bytes) -> None:
-    click.get_binary_stream("stdout").write(data)
+    sys.stdout.buffer.write(data)

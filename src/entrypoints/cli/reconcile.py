@@ -25,7 +25,7 @@ _GAPS = {
 @click.option("--repair", is_flag=True, help="Process receipts with a gap again, then account once more.")
 @as_json
 @on_a_site
-def reconcile(repair: bool, form: str | None, span: Span, site: Site) -> int:
+def reconcile(*, repair: bool, form: str | None, span: Span, site: Site) -> int:
     """Account for every event of every receipt.
 
     For each receipt of the raw log: events = curated + duplicate + filtered + dead-lettered; over all time, also that

@@ -24,11 +24,15 @@ DEFAULT_SOURCE = "file"
 
 @click.command
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--source", metavar="NAME", help="A source of the catalog that maps foreign documents, or else the source "
-              "of events that name none.  [default: file]")
+@click.option(
+    "--source",
+    metavar="NAME",
+    help="A source of the catalog that maps foreign documents, or else the source "
+    "of events that name none.  [default: file]",
+)
 @as_json
 @on_a_site
-def run(paths: Sequence[str], source: str | None, form: str | None, site: Site) -> int:
+def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Site) -> int:
     """Process files, directories or standard input (-).
 
     Reads .json (one document a file), .ndjson and .jsonl (one event a line), each also with .gz; directories

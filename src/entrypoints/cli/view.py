@@ -20,13 +20,18 @@ _PAGE = 1000
 @click.command
 @click.argument("name")
 @in_a_span
-@click.option("--by", "groups", multiple=True, metavar="FIELD[,FIELD]",
-              help="Merge the view's groups to these fields; may be given several times. --by '' (or --by none) merges "
-              "each window to one row.")
+@click.option(
+    "--by",
+    "groups",
+    multiple=True,
+    metavar="FIELD[,FIELD]",
+    help="Merge the view's groups to these fields; may be given several times. --by '' (or --by none) merges "
+    "each window to one row.",
+)
 @as_csv
 @as_json
 @on_a_site
-def view(name: str, groups: Sequence[str], form: str | None, span: Span, site: Site) -> None:
+def view(*, name: str, groups: Sequence[str], form: str | None, span: Span, site: Site) -> None:
     """Show the rows of the view NAME, by window and group.
 
     --since and --until choose windows by their start. JSON is a list of {"window", "group", MEASURE…}; Decimals are

@@ -1,0 +1,62 @@
+"""What only the local raw log promises: its files, and what it does with strays and damage."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from millrace.adapters.local import open_local
+from millrace.core.errors import ReceiptConflict, StoreError
+
+from .builders import HOUR, NOON, files, raw_object, receipt_id
+
+
+def test_strays_of_interrupted_appends_are_removed_by_the_next_writer_only(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append(raw_object())
+    stray = tmp_path / "raw" / "tmp" / f"{receipt_id(number=9)}.1"
+    stray.write_bytes(b"half of")
+    with open_local(tmp_path, write=False) as store:
+        assert stray.exists()
+        assert list(store.stores.raw.list(since=0, until=NOON * 2, after=None, limit=9)) == [receipt_id()]
+    open_local(tmp_path, write=True).close()
+    assert not stray.exists()
+
+
+def test_an_append_leaves_one_file_named_by_hour_and_receipt(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append(raw_object(body=b"1"))
+        store.stores.raw.append(raw_object(body=b"1"))
+        with pytest.raises(ReceiptConflict):
+            store.stores.raw.append(raw_object(body=b"2"))
+    assert files(tmp_path / "raw") == {"tmp", "2026-01-09T12", f"2026-01-09T12/{receipt_id()}.raw"}
+
+
+def test_foreign_files_in_the_raw_log_are_not_listed(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append(raw_object())
+        (tmp_path / "raw" / "2026-01-09T12" / "notes.raw").write_text("x")
+        (tmp_path / "raw" / "README").write_text("x")
+        assert list(store.stores.raw.list(since=0, until=NOON * 2, after=None, limit=9)) == [receipt_id()]
+
+
+def test_a_listing_sees_what_was_appended_since_the_last(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store:
+        hour = tmp_path / "raw" / "2026-01-09T12"
+        store.stores.raw.append(raw_object())
+        tick = time.time_ns()
+        for number in range(4):
+            # Twice within one tick of the file system's clock, then after a long time.
+            os.utime(hour, ns=(tick, tick) if number < 2 else (number, number))
+            listed = store.stores.raw.list(since=NOON, until=NOON + HOUR, after=None, limit=9)
+            assert len(listed) == number + 1
+            store.stores.raw.append(raw_object(number=number + 1))
+
+
+def test_a_damaged_header_is_said_to_be_damaged(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append(raw_object())
+        (tmp_path / "raw" / "2026-01-09T12" / f"{receipt_id()}.raw").write_bytes(b"{}\nbody")
+        with pytest.raises(StoreError, match="raw log is damaged"):
+            store.stores.raw.read(receipt_id())
