@@ -1,9 +1,42 @@
-"""Millrace: an event-sourced platform for event-driven analytics."""
+"""Millrace: an event-sourced platform for event-driven analytics.
+
+What a catalog is written with; the names of constraints are those of ``annotated_types``.
+"""
+
+from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Predicate
 
 from .core.catalog import Catalog
 from .core.errors import CatalogError, MillraceError, PermanentError, TransientError
 from .core.schema.shapes import Pattern
-from .core.views.measures import Count, Distinct, First, Last, Max, Mean, Min, Quantiles, Sum
-from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Predicate
+from .core.views.measures import Count, Distinct, First, Last, Max, Mean, Measure, Min, Quantiles, Sum
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Catalog",
+    "CatalogError",
+    "Count",
+    "Distinct",
+    "First",
+    "Ge",
+    "Gt",
+    "Interval",
+    "Last",
+    "Le",
+    "Len",
+    "Lt",
+    "Max",
+    "MaxLen",
+    "Mean",
+    "Measure",
+    "MillraceError",
+    "Min",
+    "MinLen",
+    "MultipleOf",
+    "Pattern",
+    "PermanentError",
+    "Predicate",
+    "Quantiles",
+    "Sum",
+    "TransientError",
+]

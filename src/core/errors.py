@@ -29,6 +29,10 @@ class UnknownReceipt(PermanentError):
     """The raw log holds no receipt of that id."""
 
 
+class OtherCatalog(PermanentError):
+    """A receipt was accepted under another catalog, which would make other events of it."""
+
+
 class Unstorable(PermanentError):
     """A store cannot hold one record of a batch.
 

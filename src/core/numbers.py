@@ -17,9 +17,7 @@ from decimal import (
 )
 
 DIGITS = 38
-HOLDABLE = Context(
-    prec=DIGITS, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Underflow, Subnormal]
-)
+HOLDABLE = Context(prec=DIGITS, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Underflow, Subnormal])
 WIDEST_INT = 10**DIGITS
 WIDEST_FLOAT = 9.99e125
 TINIEST_FLOAT = 1e-130

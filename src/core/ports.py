@@ -73,13 +73,15 @@ class CuratedStore(Protocol):
         """
         ...
 
+    def check(self, records: Sequence[Curated]) -> None:
+        """Raise ``Unstorable`` for the first record that the store cannot hold; write nothing."""
+        ...
+
     def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
         """For each marker, in order, the one that was first for its (source, id): this or an earlier one."""
         ...
 
-    def query(
-        self, event_type: str, *, since: int, until: int, after: int | None, limit: int
-    ) -> Sequence[Curated]:
+    def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         """Up to ``limit`` records of a type with time in [since, until), in order of sort key, beyond ``after``."""
         ...
 

@@ -64,7 +64,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     name none. ``foreign`` names the catalog's source that maps the documents, where they are no Millrace events.
     ``headers`` holds the request headers that decoding needs (CloudEvents binary mode), names in lower case.
     ``line`` is the number of the body's first line within ``origin``. ``chunk`` says that the bytes are a chunk of a
-    file, whose idempotency key is the hash of its bytes.
+    file, whose idempotency key is the hash of its bytes. ``catalog`` names the catalog it was accepted under.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     line: int = 1
     chunk: bool = False
+    catalog: str = ""
 
 
 class RawObject(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ def parse_time(value: object) -> int:
 
     Digits beyond the microsecond are rounded. Raises ``ValueError`` with a sentence.
     """
+    micros: int
     if isinstance(value, str):
         try:
             micros = to_micros(msgspec.convert(value, Instant))
@@ -44,8 +45,10 @@ def parse_time(value: object) -> int:
 
 def epoch_micros(value: int | Decimal) -> int:
     """Microseconds of epoch seconds, or of epoch milliseconds from 10**11 on."""
-    scale = 1_000 if abs(value) >= MILLISECONDS_FROM else 1_000_000
-    return value * scale if isinstance(value, int) else int(EXACT.multiply(value, scale).to_integral_value(context=EXACT))
+    scale = 1_000_000 if -MILLISECONDS_FROM < value < MILLISECONDS_FROM else 1_000
+    if isinstance(value, int):
+        return value * scale
+    return int(EXACT.multiply(value, scale).to_integral_value(context=EXACT))
 
 
 def format_time(micros: int) -> str:

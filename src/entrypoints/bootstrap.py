@@ -56,7 +56,7 @@ def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Plat
             platform = Platform.assemble(catalog, local.stores, clock, ids)
             yield attrs.evolve(platform, mended=platform.mend())
         return
-    mended, busy = 0, False
+    mended, busy, held = 0, False, dict[str, str]()
     with open_local(path, write=False) as local:
         platform = Platform.assemble(catalog, local.stores, clock, ids)
         if platform.is_whole():
@@ -64,11 +64,14 @@ def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Plat
             return
     with open_local(path, write="if-free") as local:
         if local.writable:
-            mended = Platform.assemble(catalog, local.stores, clock, ids).mend()
+            platform = Platform.assemble(catalog, local.stores, clock, ids)
+            mended, held = platform.mend(), platform.work.held
         else:
             busy = True
     with open_local(path, write=False) as local:
-        yield attrs.evolve(Platform.assemble(catalog, local.stores, clock, ids), mended=mended, busy=busy)
+        platform = Platform.assemble(catalog, local.stores, clock, ids)
+        platform.work.held.update(held)
+        yield attrs.evolve(platform, mended=mended, busy=busy)
 
 
 def _module_of_file(path: Path) -> ModuleType:

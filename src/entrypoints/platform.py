@@ -37,7 +37,7 @@ class Platform:
     def assemble(cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds) -> "Platform":
         """Wire the services. Raises ``CatalogError`` where the catalog's declarations do not fit together."""
         pipeline = Pipeline(catalog)
-        ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids)
+        ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids, catalog.name)
         process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
         project = Project(catalog.views.values(), stores.curated, stores.views)
         work = Work(stores.queue, process, project)

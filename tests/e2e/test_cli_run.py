@@ -125,7 +125,7 @@ def test_a_source_of_the_catalog_maps_foreign_documents(tmp_path: Path, form: st
             lines({"Records": [record(1), record(2)]}, *([{"Records": [record(3), {}]}] if form == "ndjson" else []))
         )
     )
-    arguments = [tmp_path / f"a.{form}.gz", "--source", "cloudtrail", "--catalog", CLOUDTRAIL]
+    arguments: list[str | Path] = [tmp_path / f"a.{form}.gz", "--source", "cloudtrail", "--catalog", CLOUDTRAIL]
     expected = (3, 0, 0, 1) if form == "ndjson" else (2, 0, 0, 0)
     assert counts(document("run", *arguments, store=tmp_path / "store")) == expected
     for letter in objects("dead-letters", "list", "--catalog", CLOUDTRAIL, store=tmp_path / "store"):

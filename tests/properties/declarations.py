@@ -71,11 +71,39 @@ BAD_NUMBERS = [
     "9.99e126",
 ]
 STRINGS = [
-    "", "a", "red", "web", "example", "7", "1.50", "false", "null", "é", "😀", "a/b~c", " x ", "\0", "NaN", "1_000", "e,e",
-    "2026-11-23T02:00:00Z", "2026-11-23T02:00:00.123456+01:00", "2026-11-23T02:00:00", "0001-01-01T00:00:00+10:00",
-    "9999-12-31T23:59:59.999999-10:00", "2026-11-23", "02:30:00", "02:30:00.5Z", "aGVsbG8=", "aGk",
-    "00000000-0000-0000-0000-000000000001", "A" * 40, "1" * 45, "[[{{", '\\"',
-]  # fmt: skip
+    "",
+    "a",
+    "red",
+    "web",
+    "example",
+    "7",
+    "1.50",
+    "false",
+    "null",
+    "é",
+    "😀",
+    "a/b~c",
+    " x ",
+    "\0",
+    "NaN",
+    "1_000",
+    "e,e",
+    "2026-11-23T02:00:00Z",
+    "2026-11-23T02:00:00.123456+01:00",
+    "2026-11-23T02:00:00",
+    "0001-01-01T00:00:00+10:00",
+    "9999-12-31T23:59:59.999999-10:00",
+    "2026-11-23",
+    "02:30:00",
+    "02:30:00.5Z",
+    "aGVsbG8=",
+    "aGk",
+    "00000000-0000-0000-0000-000000000001",
+    "A" * 40,
+    "1" * 45,
+    "[[{{",
+    '\\"',
+]
 RAW_STRINGS = [
     '"\\ud800"',
     '"\\uD83D\\uDE00"',
@@ -309,7 +337,8 @@ def _transforms(names: list[str]) -> list[Callable[[Any], Any] | None]:
 
 def _upcast(data: dict[str, Any]) -> Any:
     number = len(data) % 5
-    return [data, {**data, "extra": 1}, {1: 2, **data}, None, {**data, "b": Decimal("NaN")}][number]
+    strange: dict[Any, Any] = {1: 2, **data}
+    return [data, {**data, "extra": 1}, strange, None, {**data, "b": "new"}][number]
 
 
 def catalog_of(random: Random) -> tuple[Catalog, dict[str, Texts]]:

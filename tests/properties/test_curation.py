@@ -45,7 +45,7 @@ RICH = st.recursive(
         st.times(),
         st.uuids(),
         st.binary(max_size=4),
-        st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC)),
+        st.datetimes(timezones=st.just(dt.UTC)),
         st.just(Mixed.RED),
     ),
     lambda inner: st.one_of(
@@ -130,7 +130,7 @@ def test_a_transform_returns_one_record_several_or_none(result: Any, count: int)
     assert len(as_records(result)) == count
 
 
-@pytest.mark.parametrize("result", ["text", 1, True, {1, 2}, [1], [None], [[{}]], (x for x in ()), object()])
+@pytest.mark.parametrize("result", ["text", 1, True, {1, 2}, [1], [None], [[{}]], iter(()), object()])
 def test_a_transform_that_returns_anything_else_is_refused(result: Any) -> None:
     with pytest.raises(NotStorable):
         as_records(result)

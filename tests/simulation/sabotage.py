@@ -82,7 +82,7 @@ class _CursorFirst(Project):
 
 
 class _AcknowledgingFirst(Work):
-    def step(self, limit: int = 10) -> list[LedgerEntry] | None:
+    def step(self, limit: int = 10, *, adopt: bool = False) -> list[LedgerEntry] | None:
         messages = self._queue.receive(limit)
         self._queue.acknowledge(messages)
         return [self._process.receipt(message.receipt) for message in messages] or None
@@ -91,7 +91,7 @@ class _AcknowledgingFirst(Work):
 class _Optimistic(Work):
     """Takes a transient error for the end of the matter."""
 
-    def step(self, limit: int = 10) -> list[LedgerEntry] | None:
+    def step(self, limit: int = 10, *, adopt: bool = False) -> list[LedgerEntry] | None:
         messages = self._queue.receive(limit)
         for message in messages:
             with suppress(TransientError):
@@ -135,7 +135,7 @@ def _with_work(kind: type[Work]) -> Assemble:
 
 def _with_ingest(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
     platform = assemble(stores, clock, ids)
-    ingest = _Unqueued(stores.raw, stores.queue, platform.pipeline.decoder, clock, ids)
+    ingest = _Unqueued(stores.raw, stores.queue, platform.pipeline.decoder, clock, ids, platform.catalog.name)
     return attrs.evolve(platform, ingest=ingest)
 
 

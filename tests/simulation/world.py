@@ -104,7 +104,7 @@ def assemble(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
         stores,
         clock,
         compiled,
-        Ingest(stores.raw, stores.queue, compiled.decoder, clock, ids),
+        Ingest(stores.raw, stores.queue, compiled.decoder, clock, ids, compiled.catalog.name),
         process,
         project,
         Work(stores.queue, process, project),

@@ -17,6 +17,9 @@ from millrace.core.pipeline.pipeline import Pipeline
 HOUR = timedelta(hours=1)
 
 
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 (that is the point)
+
+
 @attrs.frozen
 class Sale:
     amount: Decimal
@@ -181,27 +184,45 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Catalog], Any], str]] = {
     "order of lists": (of(Annotated[list[int], Gt(3)]), "Test.field: the constraint .* does not fit"),
     "bound of another type": (of(Annotated[int, Gt("a")]), "Test.field: the constraint .* does not fit"),
     "bound for text": (of(Annotated[int | str, Interval(ge=1)]), "Test.field: the constraint .* does not fit"),
-    "bound without offset": (of(Annotated[datetime, Gt(datetime(2026, 1, 1))]), "Test.field: the constraint .* does not fit"),  # noqa: DTZ001
+    "bound without offset": (
+        of(Annotated[datetime, Gt(NAIVE)]),
+        "Test.field: the constraint .* does not fit",
+    ),
     "multiple of a float": (of(Annotated[Decimal, MultipleOf(0.1)]), "Test.field: the constraint .* does not fit"),
     "multiple of zero": (of(Annotated[int, MultipleOf(0)]), "Test.field: the constraint .* does not fit"),
     "multiple for text": (of(Annotated[str, MultipleOf(2)]), "Test.field: the constraint .* does not fit"),
     "length of an optional number": (of(Annotated[int | None, Len(1)]), "Test.field: the constraint .* does not fit"),
-    "unsupported constraint": (of(Annotated[datetime, Timezone(None)]), "Test.field: the constraint .* is not supported"),
-    "default from self": (of(int, default=attrs.Factory(lambda self: 1, takes_self=True)), "Test.field has a default that depends"),
+    "unsupported constraint": (
+        of(Annotated[datetime, Timezone(None)]),
+        "Test.field: the constraint .* is not supported",
+    ),
+    "default from self": (
+        of(int, default=attrs.Factory(lambda self: 1, takes_self=True)),
+        "Test.field has a default that depends",
+    ),
     "view twice": (view_twice, "view 'v' is declared twice, first at"),
     "short window": (view_of(every=timedelta(milliseconds=999)), "the window of view 'v' is shorter than a second"),
     "no measures": (view_of(measures={}), "view 'v' has no measures"),
     "unknown group": (view_of(by=["shpo"]), "view 'v' uses field 'shpo' .* there are amount, shop"),
     "unknown measured field": (view_of(measures={"sum": Sum("amuont")}), "view 'v' uses field 'amuont' \\(sum\\)"),
-    "sum of texts": (view_of(measures={"sum": Sum("shop")}), "measure 'sum' of view 'v' needs numbers; 'shop' has none"),
-    "measure like a group": (view_of(by=["shop"], measures={"shop": Count()}), "measure 'shop' of view 'v' has the name of a column"),
+    "sum of texts": (
+        view_of(measures={"sum": Sum("shop")}),
+        "measure 'sum' of view 'v' needs numbers; 'shop' has none",
+    ),
+    "measure like a group": (
+        view_of(by=["shop"], measures={"shop": Count()}),
+        "measure 'shop' of view 'v' has the name of a column",
+    ),
     "measure called window": (view_of(measures={"window": Count()}), "measure 'window' of view 'v' has the name"),
     "transform without the view's field": (late_transform, "view 'v' uses field 'amount'.* there are price"),
     "source of an unknown type": (foreign_type, "source 'hook' names event type 'nothing'"),
     "source with unknown types": (foreign_types, "source 'hook' names event type 'nothing'"),
     "source twice": (source_twice, "source 'hook' is declared twice"),
-    "source without a slash": (lambda c: c.source("hook", type="sale", id="id"), "id of source 'hook' is a JSON pointer"),
-}  # fmt: skip
+    "source without a slash": (
+        lambda c: c.source("hook", type="sale", id="id"),
+        "id of source 'hook' is a JSON pointer",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", CONTRADICTIONS)

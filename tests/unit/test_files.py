@@ -248,7 +248,8 @@ def test_standard_input_is_read_as_lines_and_only_once(monkeypatch: pytest.Monke
 
 def test_a_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert [type(item) for item in read(*find_inputs(["-"]))] == [Trouble]
+    (found,) = find_inputs(["-"])
+    assert [type(item) for item in read(found)] == [Trouble]
 
 
 def test_a_file_that_goes_away_is_told(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Golden files: the bytes of every event version ever accepted, and what they have to become for ever.
 
-``tests/golden/CATALOG/TYPE-vN.json`` is a document as it was received, ``TYPE-vN.curated.json`` what it becomes. Neither
-is ever edited: where one of these tests fails, stored events would be read or identified differently than before.
+``tests/golden/CATALOG/TYPE-vN.json`` is a document as it was received, ``TYPE-vN.curated.json`` what it becomes.
+Neither is ever edited: where a test here fails, stored events would be read or identified differently than before.
 """
 
 import json

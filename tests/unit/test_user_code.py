@@ -109,7 +109,7 @@ def test_an_upcaster_that_raises_costs_its_event(failure: Exception, unknown: st
 def test_a_validator_that_raises_costs_its_event(failure: Exception) -> None:
     catalog = Catalog("test")
     holds = raising(failure)
-    field = attrs.field(type=int, validator=lambda _, __, value: holds(value))
+    field: Any = attrs.field(type=int, validator=lambda _, __, value: holds(value))
     catalog.event("t")(attrs.make_class("Test", {"a": field}, frozen=True))
     expect(run(catalog, "1", "7", "2"), "invalid")
 
@@ -155,9 +155,21 @@ endless.append(endless)
 
 @pytest.mark.parametrize(
     "result",
-    [1, "text", {1: 2}, {"": 1}, {"a": object()}, {"a": Decimal("NaN")}, {"a": float("inf")}, {"a": endless}, [{"a": 1}, 2], {"a": {"b": 10**39 + 1}}, iter(())],
+    [
+        1,
+        "text",
+        {1: 2},
+        {"": 1},
+        {"a": object()},
+        {"a": Decimal("NaN")},
+        {"a": float("inf")},
+        {"a": endless},
+        [{"a": 1}, 2],
+        {"a": {"b": 10**39 + 1}},
+        iter(()),
+    ],
     ids=lambda r: repr(r)[:30],
-)  # fmt: skip
+)
 def test_a_transform_that_returns_what_no_store_can_hold_costs_its_event(result: Any) -> None:
     catalog, cls = declared()
     catalog.transform(cls)(lambda event: result if event.a == 7 else {"a": event.a})
@@ -191,3 +203,37 @@ def test_what_a_transform_changes_in_its_event_does_not_reach_a_neighbour() -> N
     catalog.transform(cls)(transform)
     batch = run(catalog, '{"x": 1}', "{}", '{"x": 1}')
     assert [r.fields["a"] for r in batch.records] == [{"x": 1, "seen": 1}, {"seen": 0}, {"x": 1, "seen": 1}]
+
+
+def test_a_rule_may_be_any_callable() -> None:
+    @attrs.define
+    class AtMost:
+        limit: int
+
+        def __call__(self, event: Any) -> bool:
+            return bool(event.a <= self.limit)
+
+    catalog, cls = declared()
+    catalog.rule(cls, name="at most")(AtMost(6))
+    expect(run(catalog, "1", "7", "2"), "rule")
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_a_validator_within_an_event_is_asked_even_where_the_transform_does_not_look_at_it(slots: bool) -> None:
+    inner = attrs.make_class(
+        "Inner", {"n": attrs.field(type=int, validator=attrs.validators.lt(7))}, frozen=True, slots=slots
+    )
+    catalog = Catalog("test")
+    cls = catalog.event("t")(attrs.make_class("Test", {"a": attrs.field(type=inner)}, frozen=True))
+
+    def transform(event: Any) -> dict[str, Any]:
+        return {"ok": True}
+
+    catalog.transform(cls)(transform)
+    expect(run(catalog, '{"n": 1}', '{"n": 7}', '{"n": 2}'), "invalid")
+
+
+def test_a_transform_with_keys_of_its_own_for_some_events_is_looked_at_each_time() -> None:
+    catalog, cls = declared()
+    catalog.transform(cls)(lambda event: {1: 2} if event.a == 7 else {"a": event.a})
+    expect(run(catalog, "1", "7", "2"), "transform-error")

@@ -84,6 +84,11 @@ class LocalCurated:
         except UnicodeEncodeError:
             raise _first_unstorable(records, _check_record) from None
 
+    def check(self, records: Sequence[Curated]) -> None:
+        for position, record in enumerate(records):
+            if (error := _objection(position, record, _check_record)) is not None:
+                raise error
+
     def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
         rows = [(m.source, m.id, m.type, m.time, m.receipt, m.index) for m in markers]
         try:
@@ -170,14 +175,18 @@ def _record(row: tuple[int, str, int, int, str, int, bytes]) -> Curated:
 
 def _first_unstorable(items: Sequence[Any], check: Callable[[Any], None]) -> Exception:
     """The error that names the first item that ``check`` refuses."""
-    for position, item in enumerate(items):
-        try:
-            check(item)
-        except UnicodeEncodeError:
-            return Unstorable(position, "a string holds half of a surrogate pair, which is no Unicode text")
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            return Unstorable(position, f"a value cannot be stored exactly: {error}")
-    return AssertionError("no item of the batch is at fault")
+    objections = (_objection(position, item, check) for position, item in enumerate(items))
+    return next(filter(None, objections), AssertionError("no item of the batch is at fault"))
+
+
+def _objection(position: int, item: Any, check: Callable[[Any], None]) -> Unstorable | None:
+    try:
+        check(item)
+    except UnicodeEncodeError:
+        return Unstorable(position, "a string holds half of a surrogate pair, which is no Unicode text")
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        return Unstorable(position, f"a value cannot be stored exactly: {error}")
+    return None
 
 
 def _check_record(record: Curated) -> None:

@@ -48,6 +48,9 @@ class MemoryCurated:
             found.append(_lineage(first, record))
         return found
 
+    def check(self, records: Sequence[Curated]) -> None:
+        """There is nothing that a dictionary cannot hold."""
+
     def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
         held = self._markers
         return [held.setdefault((marker.source, marker.id), marker) for marker in markers]

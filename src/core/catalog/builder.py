@@ -65,7 +65,9 @@ class Catalog:
 
         def declare(cls: C) -> C:
             if cls in self._by_class:
-                raise CatalogError(f"{place}: {cls.__name__} is declared twice, as {self._by_class[cls].name!r} and {name!r}.")
+                raise CatalogError(
+                    f"{place}: {cls.__name__} is declared twice, as {self._by_class[cls].name!r} and {name!r}."
+                )
             shape = shape_of(cls, place)
             self.types[name] = self._by_class[cls] = EventType(
                 name, cls, shape, version, oldest, taken_as, identity, shards, unknown, place
@@ -172,9 +174,7 @@ class Catalog:
         for label, pointer in (("records", records), ("id", id), ("time", time), ("subject", subject)):
             if pointer and not pointer.startswith("/"):
                 raise CatalogError(f"{place}: {label} of source {name!r} is a JSON pointer and starts with '/'.")
-        self.sources[name] = Source(
-            name, records, type, id, time, subject, origin or name, dict(types or {}), place
-        )
+        self.sources[name] = Source(name, records, type, id, time, subject, origin or name, dict(types or {}), place)
 
     def check(self) -> None:
         """Raise ``CatalogError`` if the declarations together do not make a catalog."""

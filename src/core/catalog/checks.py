@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from .curation import RESERVED, example_records
 from ..decoding.foreign import Source
 from ..errors import CatalogError
 from ..views.view import View
+from .curation import RESERVED, example_records
 from .declarations import EventType
 
 
@@ -20,16 +20,20 @@ def check_catalog(types: Iterable[EventType], sources: Iterable[Source]) -> None
         missing = [n for n in range(each.oldest, each.version) if n not in each.upcasters]
         if missing:
             raise CatalogError(
-                f"{each.place}: {each.name!r} is at version {each.version} and has no upcaster from version {missing[0]}. "
-                f"Add @catalog.upcast({each.name!r}, from_version={missing[0]}), or oldest={missing[-1] + 1} if no such "
-                "events exist."
+                f"{each.place}: {each.name!r} is at version {each.version} and has no upcaster from version "
+                f"{missing[0]}. Add @catalog.upcast({each.name!r}, from_version={missing[0]}), or "
+                f"oldest={missing[-1] + 1} if no such events exist."
             )
         if clash := RESERVED & _example_fields(each).keys():
             raise CatalogError(f"{each.place}: curated field {min(clash)!r} of {each.name!r} has a reserved name.")
     for source in sources:
-        named = set(source.types.values()) if source.types else {source.type} - {p for p in [source.type] if p[:1] == "/"}
+        named = (
+            set(source.types.values()) if source.types else {source.type} - {p for p in [source.type] if p[:1] == "/"}
+        )
         for name in sorted(named - declared):
-            raise CatalogError(f"{source.place}: source {source.name!r} names event type {name!r}, which is not declared.")
+            raise CatalogError(
+                f"{source.place}: source {source.name!r} names event type {name!r}, which is not declared."
+            )
 
 
 def check_view(view: View, over: EventType) -> None:
@@ -42,9 +46,9 @@ def check_view(view: View, over: EventType) -> None:
     known = _example_fields(over)
     if not known:
         return  # the transform yields nothing for any example; what it yields is only seen at run time
-    needed = [(field, "group by", None) for field in view.by]
-    needed += [(m.field, name, m) for name, m in view.measures.items() if m.field is not None]  # type: ignore[misc]
-    for field, use, measure in needed:
+    needed = [(field, "group by", False) for field in view.by]
+    needed += [(m.field, name, m.numeric) for name, m in view.measures.items() if m.field is not None]
+    for field, use, numeric in needed:
         if field not in known:
             have = ", ".join(sorted(known))
             raise CatalogError(
@@ -52,9 +56,11 @@ def check_view(view: View, over: EventType) -> None:
                 f"{over.name!r} yields; there are {have}."
             )
         seen = [value for value in known[field] if value is not None]
-        numeric = [isinstance(value, int | Decimal) and not isinstance(value, bool) for value in seen]
-        if measure is not None and measure.numeric and seen and not any(numeric):
-            raise CatalogError(f"{view.place}: measure {use!r} of view {view.name!r} needs numbers; {field!r} has none.")
+        numbers = [isinstance(value, int | Decimal) and not isinstance(value, bool) for value in seen]
+        if numeric and seen and not any(numbers):
+            raise CatalogError(
+                f"{view.place}: measure {use!r} of view {view.name!r} needs numbers; {field!r} has none."
+            )
 
 
 def _example_fields(declared: EventType) -> dict[str, list[Any]]:

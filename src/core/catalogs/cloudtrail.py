@@ -21,10 +21,10 @@ class UserIdentity:
 
     type: str | None = None
     arn: str | None = None
-    principalId: str | None = None  # noqa: N815 (names as in the records)
-    accountId: str | None = None  # noqa: N815
-    userName: str | None = None  # noqa: N815
-    invokedBy: str | None = None  # noqa: N815
+    principalId: str | None = None
+    accountId: str | None = None
+    userName: str | None = None
+    invokedBy: str | None = None
 
 
 @catalog.event("cloudtrail")
@@ -32,20 +32,20 @@ class UserIdentity:
 class Record:
     """One record of a log file."""
 
-    eventName: str  # noqa: N815
-    eventSource: str  # noqa: N815
-    awsRegion: str  # noqa: N815
-    eventVersion: str  # noqa: N815
-    userIdentity: UserIdentity = UserIdentity()  # noqa: N815, RUF009 (frozen)
-    eventType: str | None = None  # noqa: N815
-    eventCategory: str | None = None  # noqa: N815
-    sourceIPAddress: str | None = None  # noqa: N815
-    userAgent: str | None = None  # noqa: N815
-    errorCode: str | None = None  # noqa: N815
-    errorMessage: str | None = None  # noqa: N815
-    requestID: str | None = None  # noqa: N815
-    readOnly: bool | None = None  # noqa: N815
-    recipientAccountId: str | None = None  # noqa: N815
+    eventName: str
+    eventSource: str
+    awsRegion: str
+    eventVersion: str
+    userIdentity: UserIdentity = UserIdentity()
+    eventType: str | None = None
+    eventCategory: str | None = None
+    sourceIPAddress: str | None = None
+    userAgent: str | None = None
+    errorCode: str | None = None
+    errorMessage: str | None = None
+    requestID: str | None = None
+    readOnly: bool | None = None
+    recipientAccountId: str | None = None
 
 
 @catalog.transform(Record)
@@ -79,7 +79,9 @@ catalog.view(
     every=HOUR,
     measures={"calls": Count(), "errors": Count("error"), "callers": Distinct("caller")},
 )
-catalog.view("calls", over=Record, every=HOUR, by=["service", "name"], measures={"calls": Count(), "errors": Count("error")})
+catalog.view(
+    "calls", over=Record, every=HOUR, by=["service", "name"], measures={"calls": Count(), "errors": Count("error")}
+)
 catalog.view(
     "errors",
     over=Record,
@@ -92,5 +94,10 @@ catalog.view(
     over=Record,
     every=DAY,
     by=["caller"],
-    measures={"calls": Count(), "services": Distinct("service"), "first_call": First("name"), "last_call": Last("name")},
+    measures={
+        "calls": Count(),
+        "services": Distinct("service"),
+        "first_call": First("name"),
+        "last_call": Last("name"),
+    },
 )

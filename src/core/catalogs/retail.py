@@ -121,7 +121,11 @@ catalog.view(
     },
 )
 catalog.view(
-    "refunds", over=Refund, every=DAY, by=["currency", "reason"], measures={"refunds": Count(), "refunded": Sum("amount")}
+    "refunds",
+    over=Refund,
+    every=DAY,
+    by=["currency", "reason"],
+    measures={"refunds": Count(), "refunded": Sum("amount")},
 )
 catalog.view(
     "visitors",

@@ -9,6 +9,8 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+
 from ..errors import BodyError
 from ..records import RawObject, Violation
 from ..times import parse_time
@@ -36,7 +38,9 @@ def read_binary(raw: RawObject) -> Event:
             try:
                 headers[name[3:]] = _header(value)
             except UnicodeDecodeError:
-                wrong.append(Violation(f"/{escape(name[3:])}", "encoding", "is percent-encoded bytes that are not UTF-8"))
+                wrong.append(
+                    Violation(f"/{escape(name[3:])}", "encoding", "is percent-encoded bytes that are not UTF-8")
+                )
     attributes = _attributes(headers, wrong)
     data: Any = {}
     if raw.body.strip():
@@ -55,6 +59,11 @@ def _header(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = _QUOTED_PAIR.sub(r"\1", value[1:-1])
     return unquote(value, errors="strict")
+
+
+def binary_evidence(raw: RawObject) -> bytes:
+    """What stands for the bytes of an event in binary mode: its headers, in order, and the body."""
+    return msgspec.json.encode(sorted(raw.receipt.headers.items())) + b"\n" + raw.body
 
 
 def _attributes(document: dict[str, Any], wrong: list[Violation]) -> dict[str, Any]:
@@ -97,5 +106,12 @@ def _event(attributes: dict[str, Any], data: Any, base: str, wrong: list[Violati
     schema = attributes["dataschema"]
     version = None if schema is None else version_of_schema(schema)
     return Event(
-        attributes["type"], attributes["id"], attributes["source"], attributes["time"], attributes["subject"], version, data, base
+        attributes["type"],
+        attributes["id"],
+        attributes["source"],
+        attributes["time"],
+        attributes["subject"],
+        version,
+        data,
+        base,
     )

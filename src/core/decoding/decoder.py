@@ -56,7 +56,7 @@ class Decoder:
             raise NoEvent.because(error) from None
         source = self.source(raw)
         if source is not None:
-            return read_record(source, value, raw.receipt, self.fallback_id(raw, index))
+            return read_record(source, value, self.fallback_id(raw, index))
         if not isinstance(value, dict):
             raise NoEvent.because(BodyError("An event is a JSON object.", code="type"))
         if "eventType" in value:
@@ -73,4 +73,3 @@ class Decoder:
                 yield document, self.read(raw, index, document)
             except NoEvent as error:
                 yield document, error
-

@@ -34,7 +34,11 @@ class NoEvent(Exception):
     """A document is no event. What could be read of its identity is kept for the dead letter."""
 
     def __init__(
-        self, violations: Sequence[Violation], *, event_type: str | None = None, event_id: str | None = None,
+        self,
+        violations: Sequence[Violation],
+        *,
+        event_type: str | None = None,
+        event_id: str | None = None,
         reason: str = "malformed",
     ) -> None:
         super().__init__(violations)

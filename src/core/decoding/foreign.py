@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from ..records import Receipt, Violation
+from ..records import Violation
 from ..times import parse_time
 from .bodies import elements
 from .events import Event, NoEvent
@@ -45,7 +45,7 @@ def records_of(source: Source, document: bytes) -> Sequence[bytes]:
     return elements(inner) if inner.lstrip(b" \t\r\n").startswith(b"[") else [inner]
 
 
-def read_record(source: Source, record: Any, receipt: Receipt, fallback_id: str) -> Event:
+def read_record(source: Source, record: Any, fallback_id: str) -> Event:
     """The event a record is: all of it is the data. Raises ``NoEvent`` with all that is wrong."""
     if not isinstance(record, dict):
         raise NoEvent([Violation("", "type", f"is no record of {source.name}: not an object")])
@@ -58,9 +58,7 @@ def read_record(source: Source, record: Any, receipt: Receipt, fallback_id: str)
     time = _time(source.time, record, wrong)
     if wrong:
         raise NoEvent(wrong, event_type=event_type, event_id=event_id)
-    return Event(
-        event_type or "", event_id or fallback_id, origin or source.name, time, subject, None, record, ""
-    )
+    return Event(event_type or "", event_id or fallback_id, origin or source.name, time, subject, None, record, "")
 
 
 def _text(pointer: str, record: Any, wrong: list[Violation], *, required: bool = False) -> str | None:
@@ -73,7 +71,9 @@ def _text(pointer: str, record: Any, wrong: list[Violation], *, required: bool =
         return None
     if not isinstance(value, str) or not 0 < len(value) <= 2048:
         code = "required" if value is None else "type"
-        wrong.append(Violation(pointer, code, "is missing" if value is None else "is not a text of 1 to 2048 characters"))
+        wrong.append(
+            Violation(pointer, code, "is missing" if value is None else "is not a text of 1 to 2048 characters")
+        )
         return None
     return value
 

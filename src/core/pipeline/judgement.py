@@ -55,13 +55,13 @@ def _upcast(event: Event, plan: Plan) -> Any | Failed:
     if not declared.oldest <= version <= declared.version:
         message = f"Version {version} of {plan.name!r} is not among {declared.oldest} to {declared.version}."
         return Failed(Reason.UNSUPPORTED_VERSION, Stage.UPCAST, (Violation("", "unsupported-version", message),))
-    data = event.data
+    data: Any = event.data
     for step in range(version, declared.version):
         try:
             data = declared.upcasters[step](data)
         except Exception as error:  # user code: one event fails, not its neighbours
             return Failed(Reason.TRANSFORM_ERROR, Stage.UPCAST, (_raised(event.base, f"upcaster from {step}", error),))
-        if not isinstance(data, dict):
+        if not isinstance(data, dict):  # declared as dict, but user code may return anything
             message = f"The upcaster from version {step} returned {type(data).__name__}, not a dict."
             return Failed(Reason.TRANSFORM_ERROR, Stage.UPCAST, (Violation(event.base, "upcast", message),))
     return data
@@ -86,7 +86,7 @@ def _broken_rules(plan: Plan, instance: Any, base: str) -> Any:
         try:
             if not rule.holds(instance):
                 yield Violation(base, rule.name, f"The rule {rule.name!r} does not hold.")
-        except Exception as error:  # noqa: PERF203 (user code: an exception is a violation)
+        except Exception as error:
             yield _raised(base, f"rule {rule.name!r}", error)
 
 

@@ -97,13 +97,9 @@ class Lanes:
             data = plan.strict if strict else plan.loose
             if data is None:
                 continue
-            settings: dict[str, Any] = {
-                "kw_only": True, "gc": False, "forbid_unknown_fields": strict, "tag": plan.name
-            }
+            settings: dict[str, Any] = {"kw_only": True, "gc": False, "forbid_unknown_fields": strict, "tag": plan.name}
             members = [*_PLAIN, ("data", data)]
-            nested.append(
-                msgspec.defstruct("Nested", members, tag_field="eventType", rename=_PLAIN_NAMES, **settings)
-            )
+            nested.append(msgspec.defstruct("Nested", members, tag_field="eventType", rename=_PLAIN_NAMES, **settings))
             cloud.append(
                 msgspec.defstruct("Cloud", [*_CLOUD, ("data", data)], tag_field="type", rename=_CLOUD_NAMES, **settings)
             )
@@ -112,9 +108,7 @@ class Lanes:
                 strict or plan.declared.unknown == "drop"
             ):
                 members = [*_PLAIN, *fields, ("data", UnsetType, UNSET)]
-                flat.append(
-                    msgspec.defstruct("Flat", members, tag_field="eventType", rename=_PLAIN_NAMES, **settings)
-                )
+                flat.append(msgspec.defstruct("Flat", members, tag_field="eventType", rename=_PLAIN_NAMES, **settings))
                 self.plans[flat[-1]] = plan
             self.plans[nested[-1]] = self.plans[cloud[-1]] = plan
         for structs, field in (nested, "eventType"), (cloud, "type"), (flat, "eventType"):
@@ -128,7 +122,13 @@ class ForeignLane:
     """The lane of one source: the envelope and the data are decoded from the same bytes."""
 
     def __init__(self, source: Source, plans: Mapping[str, Plan]) -> None:
-        names = {"type": source.type, "id": source.id, "time": source.time, "subject": source.subject, "origin": source.origin}
+        names = {
+            "type": source.type,
+            "id": source.id,
+            "time": source.time,
+            "subject": source.subject,
+            "origin": source.origin,
+        }
         pointers = {label: pointer for label, pointer in names.items() if pointer and pointer.startswith("/")}
         self._possible = all(pointer.count("/") == 1 and "~" not in pointer for pointer in pointers.values())
         if len({*pointers.values()}) < len(pointers):  # one field says two things
@@ -141,7 +141,11 @@ class ForeignLane:
         }
         required = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
         kinds: dict[str, tuple[Any, ...]] = {
-            "type": (required,), "id": (required,), "time": (Instant | int | UnsetType, UNSET), "subject": (Text, UNSET), "origin": (required,)
+            "type": (required,),
+            "id": (required,),
+            "time": (Instant | int | UnsetType, UNSET),
+            "subject": (Text, UNSET),
+            "origin": (required,),
         }
         fields: list[Any] = [(f"e_{label}", *kinds[label]) for label in pointers]
         rename = {f"e_{label}": pointer[1:] for label, pointer in pointers.items()}
@@ -173,5 +177,5 @@ class ForeignLane:
         return self._plans[name], opened
 
 
-def _refuse(document: bytes) -> Any:
+def _refuse(_: bytes) -> Any:
     raise msgspec.DecodeError("no lane is fast enough for these types")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import attrs
 from msgspec import UNSET
 
 from ..catalog import Catalog
 from ..decoding.bodies import MAX_EVENT, is_binary_mode
+from ..decoding.cloudevents import binary_evidence
 from ..decoding.decoder import Decoder
 from ..decoding.events import Event, NoEvent, version_of_schema
 from ..identity import EARLIEST, LATEST
@@ -129,18 +129,19 @@ class Pipeline:
             )
 
     def _judge(self, raw: RawObject, index: int, document: bytes, curated_at: int, batch: Batch) -> None:
+        evidence = binary_evidence(raw) if is_binary_mode(raw) else document
         try:
             event = self.decoder.read(raw, index, document)
         except NoEvent as error:
-            batch.letters.append(no_event_letter(raw, index, document, error))
+            batch.letters.append(no_event_letter(raw, index, evidence, error))
             return
         judgement = judge(event, self.plans)
         if isinstance(judgement, Failed):
-            batch.letters.append(dead_letter(raw.receipt.id, index, document, event, judgement))
+            batch.letters.append(dead_letter(raw.receipt.id, index, evidence, event, judgement))
         elif not judgement.records:
             batch.filtered += 1
         else:
-            self._add(raw, index, document, event, judgement, curated_at, batch)
+            self._add(raw, index, evidence, event, judgement, curated_at, batch)
 
     @staticmethod
     def _add(

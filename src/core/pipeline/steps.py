@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from ..catalog.declarations import EventType
-from ..numbers import WIDEST_INT, fits
+from ..numbers import WIDEST_INT
 from ..schema.constraints import check_expression
 from ..schema.shapes import Field, Leaf, Record
 from ..schema.twins import build_expression
@@ -41,19 +41,23 @@ def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence
         lines += [f"if not ({check}):", "    return None"]
     filled = _is_filled_by_slots(declared.shape)
     readable = [f.name for f in declared.shape.fields if filled and build_expression(f.shape, "v", {}) == "v"]
-    code = [rule.holds for rule in declared.rules] + [declared.transform] * (declared.transform is not None)
-    needs = {function: "t" if only_reads(function, readable) else "e" for function in code}
-    made = not filled or "e" in needs.values()
-    if made:  # a class with code of its own (validators, converters) is asked even if nobody else looks at it
+    code: list[Callable[[Any], Any]] = [rule.holds for rule in declared.rules]
+    if declared.transform is not None:
+        code.append(declared.transform)
+    needs = {id(function): "t" if only_reads(function, readable) else "e" for function in code}
+    made = not filled or len(readable) < len(declared.shape.fields) or "e" in needs.values()
+    if made:  # a class with code of its own (validators, converters), also within, is asked even if nobody looks at it
         lines += _instance(declared.shape, names)
     for number, rule in enumerate(declared.rules):
         names[f"rule{number}"] = rule.holds
-        lines += [f"if not rule{number}({needs[rule.holds]}):", "    return None"]
+        lines += [f"if not rule{number}({needs[id(rule.holds)]}):", "    return None"]
     if declared.transform is not None:
-        lines += [f"f = transform({needs[declared.transform]})", "if f.__class__ is not dict:", "    return None"]
+        lines += [f"f = transform({needs[id(declared.transform)]})", "if f.__class__ is not dict:", "    return None"]
     else:
         holder = "e" if made else "t"
-        lines.append(f"f = {{{', '.join(f'{field.name!r}: {holder}.{field.name}' for field in declared.shape.fields)}}}")
+        lines.append(
+            f"f = {{{', '.join(f'{field.name!r}: {holder}.{field.name}' for field in declared.shape.fields)}}}"
+        )
     if declared.transform or not filled or not all(map(_is_stored_as_it_is, declared.shape.fields)):
         lines += _storable(declared)
     lines += [f"if f.get({name!r}).__class__ not in NUMBERS:\n        return None" for name in measured]
@@ -82,14 +86,14 @@ def _instance(shape: Record, names: dict[str, Any]) -> list[str]:
 
 
 def _is_filled_by_slots(shape: Record) -> bool:
-    cls = shape.type
+    cls: Any = shape.type
+    own = vars(cls)
     return (
         all(isinstance(getattr(cls, a.name, None), MemberDescriptorType) for a in attrs.fields(cls))
         and all(a.init and a.converter is None and a.validator is None for a in attrs.fields(cls))
-        and "__attrs_attrs__" in vars(cls)
-        and "__init__" in vars(cls)
-        and getattr(cls.__init__, "__qualname__", "").endswith("__init__")
-        and "<attrs generated" in cls.__init__.__code__.co_filename  # type: ignore[misc]
+        and "__attrs_attrs__" in own
+        and "__init__" in own
+        and own["__init__"].__code__.co_filename.startswith("<attrs generated")
         and not any(hasattr(cls, hook) for hook in ("__attrs_pre_init__", "__attrs_post_init__"))
         and not hasattr(cls, "_attrs_cached_hash")
         and cls.__new__ is object.__new__

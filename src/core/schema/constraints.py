@@ -7,7 +7,7 @@ from typing import Any
 
 import annotated_types as at
 
-from ..numbers import HOLDABLE, EXACT, TINIEST_FLOAT, WIDEST_FLOAT, WIDEST_INT, fits, fits_float, fits_int
+from ..numbers import EXACT, HOLDABLE, TINIEST_FLOAT, WIDEST_FLOAT, WIDEST_INT, fits, fits_float, fits_int
 from .shapes import Choice, Constraint, Leaf, Many, Mapping, OneOf, Pattern, Record, Shape
 
 
@@ -25,7 +25,7 @@ def violated(constraint: Constraint, value: Any) -> tuple[str, str] | None:
         case at.Le(le=bound):
             return None if value <= bound else ("le", f"is greater than {bound}")
         case at.MultipleOf(multiple_of=step):
-            rest = EXACT.remainder(value, step) if isinstance(value, Decimal) else value % step
+            rest = EXACT.remainder(value, step) if isinstance(value, Decimal) else value % step  # type: ignore[arg-type]
             return None if rest == 0 else ("multiple_of", f"is not a multiple of {step}")
         case at.MinLen(min_length=least):
             return None if len(value) >= least else ("min_length", f"is shorter than {least}")
@@ -48,7 +48,8 @@ def holdable(value: Any) -> bool:
 
 def check_expression(shape: Record, value: str, names: dict[str, Any]) -> str:
     """A Python expression over an instance or a twin called ``value``: false where a constraint may be violated or a
-    number not be held, or an exception raised; "" where there is nothing to check. What it refers to is added to ``names``.
+    number not be held, or an exception raised; "" where there is nothing to check. What it refers to is added to
+    ``names``.
 
     One expression decides in a few hundred nanoseconds what the careful lane explains; a loop over checks would cost
     more than the checks.

@@ -41,7 +41,7 @@ def _instances(shape: Record) -> list[Any]:
         arguments = {field.alias: values[turn % len(values)] for field, values in candidates.items()}
         try:
             found.append(shape.type(**arguments))
-        except Exception:  # noqa: S112, PERF203 (the class's own validators may refuse what the shape allows)
+        except Exception:  # noqa: S112 (the class's own validators may refuse what the shape allows)
             continue
     return found
 
@@ -93,5 +93,3 @@ def _fails(constraint: Any, value: Any) -> bool:
 
 def _hashable(items: list[Any], container: type) -> bool:
     return container in (list, tuple) or not any(isinstance(i, list | dict) or attrs.has(type(i)) for i in items)
-
-

@@ -138,9 +138,7 @@ def _record(cls: type, place: str, within: tuple[type, ...], constraints: tuple[
             raise CatalogError(f"{where} has a default that depends on other fields, which is not supported.")
         annotation = hints[attribute.name]
         shape = _shape(annotation, where, (*within, cls))
-        fields.append(
-            Field(attribute.name, attribute.alias, shape, annotation, attribute.default, attribute.kw_only)
-        )
+        fields.append(Field(attribute.name, attribute.alias, shape, annotation, attribute.default, attribute.kw_only))
     return Record(cls, tuple(fields), constraints)
 
 
@@ -164,7 +162,7 @@ def _shape(annotation: Any, where: str, within: tuple[type, ...], constraints: t
     if origin in (Union, types.UnionType):
         return _one_of(annotation, arguments, where, within, constraints)
     if origin in CONTAINERS or annotation in CONTAINERS:
-        item, container = _item(annotation, origin, arguments, where, within), origin or annotation
+        item, container = _item(origin, arguments, where, within), origin or annotation
         if container in (set, frozenset) and not _is_hashable(item):
             raise CatalogError(f"{where}: the items of a {container.__name__} are single values; use list.")
         return Many(item, container, constraints)
@@ -203,14 +201,18 @@ def _is_hashable(shape: Shape) -> bool:
             return isinstance(shape, Choice)
 
 
-def _item(annotation: Any, origin: Any, arguments: tuple[Any, ...], where: str, within: tuple[type, ...]) -> Shape:
+def _item(origin: Any, arguments: tuple[Any, ...], where: str, within: tuple[type, ...]) -> Shape:
     if origin is tuple and (len(arguments) != 2 or arguments[1] is not Ellipsis):
         raise CatalogError(f"{where}: of tuples only tuple[T, ...] is supported.")
     return _shape(arguments[0] if arguments else Any, where, within)
 
 
 def _one_of(
-    annotation: Any, arguments: tuple[Any, ...], where: str, within: tuple[type, ...], constraints: tuple[Constraint, ...]
+    annotation: Any,
+    arguments: tuple[Any, ...],
+    where: str,
+    within: tuple[type, ...],
+    constraints: tuple[Constraint, ...],
 ) -> OneOf:
     given = [a for a in arguments if a is not type(None)]
     options = tuple(_shape(a, where, within) for a in given)
@@ -219,7 +221,9 @@ def _one_of(
         raise CatalogError(f"{where}: the members of {annotation!r} cannot be told apart in JSON.")
     if len(options) > 1 and any(isinstance(option, Record | Many | Mapping) for option in options):
         raise CatalogError(f"{where}: a union may hold one object or array type, with None, or several single values.")
-    if len(options) > 1 and any(o.constraints or isinstance(a, typing.NewType) for o, a in zip(options, given, strict=True)):
+    if len(options) > 1 and any(
+        o.constraints or isinstance(a, typing.NewType) for o, a in zip(options, given, strict=True)
+    ):
         raise CatalogError(f"{where}: of several members of a union none can have constraints or be a NewType.")
     return OneOf(options, type(None) in arguments, annotation, constraints)
 

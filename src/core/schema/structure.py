@@ -50,7 +50,7 @@ def compile_structure(cls: type, *, reject_unknown: bool) -> Callable[[Any, str]
     converter = cattrs.Converter(detailed_validation=True, forbid_extra_keys=reject_unknown)
     for leaf in LEAVES:  # by name: cattrs has hooks of its own for some of them, which coerce
         converter.register_structure_hook(leaf, _single(leaf))
-    converter.register_structure_hook_factory(_is_single, lambda kind: _single(kind))
+    converter.register_structure_hook_factory(_is_single, _single)
     converter.register_structure_hook_factory(_is_array, _array)
     converter.register_structure_hook_factory(_is_mapping, _mapping)
     converter.register_structure_hook_factory(attrs.has, _record)
@@ -167,7 +167,7 @@ def _violations(error: BaseException, pointer: str) -> Iterator[Violation]:
         case cattrs.ClassValidationError() | cattrs.IterableValidationError():
             placed, unplaced = error.group_exceptions()
             for inner, note in placed:
-                token = note.name if isinstance(error, cattrs.ClassValidationError) else note.index
+                token = note.name if isinstance(note, cattrs.AttributeValidationNote) else note.index
                 yield from _violations(inner, f"{pointer}/{_token(token)}")
             for inner in unplaced:
                 yield from _violations(inner, pointer)
@@ -190,7 +190,7 @@ def _token(key: object) -> str:
 
 def _sentence(message: str) -> str:
     """msgspec's words without its marks: what was expected, what came."""
-    text = message.split(" - at `$")[0].replace("`", "").replace("got decimal", "got number")
+    text = message.split(" - at `$", maxsplit=1)[0].replace("`", "").replace("got decimal", "got number")
     return text[0].lower() + text[1:300]
 
 

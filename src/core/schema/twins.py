@@ -18,7 +18,11 @@ from .shapes import Choice, Field, Leaf, Many, Mapping, OneOf, Record, Shape
 def twin_of(shape: Record, *, strict: bool) -> type[msgspec.Struct]:
     """A Struct that decodes what the shape says; ``strict`` twins refuse unknown fields."""
     return msgspec.defstruct(
-        f"{shape.type.__name__}Twin", twin_fields(shape, strict=strict), kw_only=True, gc=False, forbid_unknown_fields=strict
+        f"{shape.type.__name__}Twin",
+        twin_fields(shape, strict=strict),
+        kw_only=True,
+        gc=False,
+        forbid_unknown_fields=strict,
     )
 
 
@@ -45,7 +49,9 @@ def is_closed(shape: Shape) -> bool:
 def compile_build(shape: Record) -> Callable[[Any], Any]:
     """A function from a twin to an instance of the class, made by its own ``__init__``."""
     names: dict[str, Any] = {}
-    return eval(f"lambda t: {build_expression(shape, 't', names)}", names)  # noqa: S307 (made of declarations only)
+    source = f"lambda t: {build_expression(shape, 't', names)}"
+    build: Callable[[Any], Any] = eval(source, names)  # noqa: S307 (made of declarations only)
+    return build
 
 
 def _field(field: Field, strict: bool) -> tuple[Any, ...]:

@@ -51,8 +51,11 @@ class NothingAccepted(Exception):
 class Ingest:
     """Takes bytes in. What it returned for is durable in the raw log and queued."""
 
-    def __init__(self, raw: RawStore, queue: Queue, decoder: Decoder, clock: Clock, ids: ReceiptIds) -> None:
+    def __init__(
+        self, raw: RawStore, queue: Queue, decoder: Decoder, clock: Clock, ids: ReceiptIds, catalog: str
+    ) -> None:
         self._raw, self._queue, self._decoder, self._clock, self._ids = raw, queue, decoder, clock, ids
+        self._catalog = catalog
 
     def request(
         self,
@@ -118,6 +121,7 @@ class Ingest:
             headers=kept,
             line=line,
             chunk=chunk,
+            catalog=self._catalog,
         )
 
     def _keep(self, raw: RawObject) -> None:

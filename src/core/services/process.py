@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from ..canonical import canonical_text
-from ..decoding.bodies import is_binary_mode
 from ..decoding.events import Event, NoEvent
-from ..errors import UnknownReceipt, Unstorable
+from ..errors import OtherCatalog, UnknownReceipt, Unstorable
 from ..identity import content_hash
 from ..pipeline.failures import rejected_letter
 from ..pipeline.pipeline import Batch, Pipeline
@@ -35,17 +34,20 @@ class Process:
         self._pipeline, self._raw, self._curated = pipeline, raw, curated
         self._dead_letters, self._ledger, self._clock = dead_letters, ledger, clock
 
-    def receipt(self, receipt: str, raw: RawObject | None = None) -> LedgerEntry:
+    def receipt(self, receipt: str, raw: RawObject | None = None, *, adopt: bool = False) -> LedgerEntry:
         """Process one receipt (read from the raw log unless given) and return its ledger entry, once durable.
 
-        Raises ``TransientError`` from the ports, after which it may be called again; ``UnknownReceipt``.
+        Raises ``TransientError`` from the ports, after which it may be called again; ``UnknownReceipt``;
+        ``OtherCatalog`` for a receipt that was accepted under another catalog, unless ``adopt``.
         """
         raw = raw or self._raw.read(receipt)
+        accepted, mine = raw.receipt.catalog, self._pipeline.catalog.name
+        if accepted not in ("", mine) and not adopt:
+            raise OtherCatalog(f"Receipt {receipt} was accepted under catalog {accepted!r}; this is {mine!r}.")
         batch = self._pipeline.run(raw, self._clock.now())
-        own_times = {place: None for place in batch.unmarked}
+        own_times = dict.fromkeys(batch.unmarked)
         records = self._marked(batch)
-        firsts = _Firsts(self._raw, self._pipeline, bytes_tell=not is_binary_mode(raw))
-        outcomes = self._insert(records, batch.parts, batch.letters, own_times, firsts)
+        outcomes = self._insert(records, batch.parts, batch.letters, own_times)
         if batch.letters:
             self._dead_letters.add(batch.letters)
         reasons = Counter(letter.reason for letter in batch.letters)
@@ -86,11 +88,11 @@ class Process:
         parts: dict[int, list[Curated]],
         letters: list[DeadLetter],
         own_times: dict[int, None],
-        firsts: "_Firsts",
     ) -> Counter[Outcome]:
-        found = self._insert_first(records, letters, own_times)
+        found = self._insert_first(records, parts, letters, own_times)
         outcomes = Counter({Outcome.CURATED: len(found)})
         if any(found):
+            firsts = _Firsts(self._raw, self._pipeline)
             for (place, record), lineage in zip([*records.items()], found, strict=True):
                 if lineage is None:
                     continue
@@ -107,30 +109,39 @@ class Process:
         return outcomes
 
     def _insert_first(
-        self, records: dict[int, Curated], letters: list[DeadLetter], own_times: dict[int, None]
+        self,
+        records: dict[int, Curated],
+        parts: dict[int, list[Curated]],
+        letters: list[DeadLetter],
+        own_times: dict[int, None],
     ) -> Sequence[Lineage | None]:
-        """Insert all that the store can hold; the others leave ``records`` and become dead letters."""
+        """Insert the first record of each event whose records the store can hold; the others leave ``records`` and
+        become dead letters.
+        """
+
+        def refuse(place: int, error: Unstorable) -> None:
+            record = records.pop(place)
+            wrong = Violation("", "unstorable", str(error))
+            letters.append(rejected_letter(record, own_times.get(place, record.time), Reason.TRANSFORM_ERROR, wrong))
+
+        for place in [place for place in parts if place in records]:
+            try:
+                self._curated.check(parts[place])
+            except Unstorable as error:
+                refuse(place, error)
         while records:
             try:
                 return self._curated.insert([*records.values()])
             except Unstorable as error:
-                place = [*records][error.position]
-                record = records.pop(place)
-                violation = Violation("", "unstorable", str(error))
-                letters.append(
-                    rejected_letter(record, own_times.get(place, record.time), Reason.TRANSFORM_ERROR, violation)
-                )
+                refuse([*records][error.position], error)
         return []
 
 
 class _Firsts:
-    """Events that were first, read again from the raw log for comparison; remembers the last receipt.
+    """Events that were first, read again from the raw log for comparison; remembers the last receipt."""
 
-    ``bytes_tell`` is false for binary mode, where part of an event is in headers and equal bytes may be two events.
-    """
-
-    def __init__(self, raw: RawStore, pipeline: Pipeline, *, bytes_tell: bool) -> None:
-        self._raw, self._pipeline, self._bytes_tell = raw, pipeline, bytes_tell
+    def __init__(self, raw: RawStore, pipeline: Pipeline) -> None:
+        self._raw, self._pipeline = raw, pipeline
         self._receipt: RawObject | None = None
         self._documents: Sequence[bytes] = ()
 
@@ -142,7 +153,7 @@ class _Firsts:
         """
         if (record.source, record.id) != (first.source, first.id):
             return False
-        if self._bytes_tell and content_hash(record.raw) == first.content:
+        if content_hash(record.raw) == first.content:
             return True
         try:
             stored = self._event(first.receipt, first.index)

@@ -22,7 +22,7 @@ class Project:
         self._views, self._curated, self._rows = tuple(views), curated, rows
 
     def step(self, limit: int = 5000) -> int:
-        """Fold the next changes that some view has not seen, at most ``limit``. Returns how many; 0: all are up to date.
+        """Fold the next changes that some view has not seen, at most ``limit``, and say how many: 0 if there are none.
 
         A view that is new starts from the first change.
         """
@@ -42,10 +42,9 @@ class Project:
 
     def fold(self, changes: Changes, views: Iterable[View]) -> None:
         """Fold changes into views. Changes of one origin must come without gaps; coming again is harmless."""
-        by_type: dict[str, list[Curated]] = {name: [] for name in {record.type for record in changes.records}}
-        if len(by_type) == 1:
-            by_type = dict.fromkeys(by_type, [*changes.records])
-        else:
+        types = {record.type for record in changes.records}
+        by_type: dict[str, list[Curated]] = {name: [] if len(types) > 1 else [*changes.records] for name in types}
+        if len(types) > 1:
             for record in changes.records:
                 by_type[record.type].append(record)
         for view in views:

@@ -17,6 +17,7 @@ from ..canonical import canonical_text
 from ..identity import record_key
 from ..numbers import EXACT
 from ..records import Curated, Value
+from . import sketches
 
 _QUOTIENT = Context(prec=38)
 _NUMBERS = frozenset({int, Decimal})
@@ -55,11 +56,11 @@ class Measure(ABC):
         return state
 
     def _values(self, events: Iterable[Curated]) -> list[Any]:
-        name = self.field
+        name = self.field or ""
         return [value for event in events if (value := event.fields.get(name)) is not None]
 
     def _numbers(self, events: Iterable[Curated]) -> list[Any]:
-        name = self.field
+        name = self.field or ""
         return [value for event in events if (value := event.fields.get(name)).__class__ in _NUMBERS]
 
 
@@ -223,9 +224,7 @@ class Distinct(Measure):
 
     def __attrs_post_init__(self) -> None:
         if self.approximate:
-            from .sketches import require
-
-            require("datasketch", "Distinct(approximate=True)")
+            sketches.require("datasketch", "Distinct(approximate=True)")
 
     @property
     def signature(self) -> str:
@@ -237,29 +236,29 @@ class Distinct(Measure):
     def fold(self, state: Value, events: Sequence[Curated]) -> Value:
         values = self._values(events)
         if self.approximate:
-            from .sketches import add_to_registers
-
-            return add_to_registers(state, map(distinct_text, values))
+            return sketches.add_to_registers(state, map(distinct_text, values))
         return self.merge(state, [*{distinct_text(value) for value in values}])
 
     def merge(self, one: Value, other: Value) -> Value:
         if self.approximate:
-            from .sketches import merge_registers
-
-            return merge_registers(one, other)
-        return sorted({*one, *other})
+            return sketches.merge_registers(one, other)
+        fresh = set(other).difference(one)
+        # Two sorted runs, which sorting again merges in linear time; most often there is little new.
+        return sorted([*one, *sorted(fresh)]) if fresh else one
 
     def result(self, state: Value) -> int:
         if self.approximate:
-            from .sketches import cardinality
-
-            return cardinality(state)
+            return sketches.cardinality(state)
         return len(state)
 
 
 def distinct_text(value: Value) -> str:
     """A text that is the same for equal values only: 1 and 1.0 are equal, 1 and "1" and true are not."""
     return f'"{value}' if isinstance(value, str) else canonical_text(value)
+
+
+def _floats(at: Iterable[float]) -> tuple[float, ...]:
+    return tuple(at)
 
 
 @attrs.frozen
@@ -271,12 +270,10 @@ class Quantiles(Measure):
 
     numeric = True
     field: str
-    at: tuple[float, ...] = attrs.field(default=(0.5, 0.95, 0.99), converter=tuple, kw_only=True)
+    at: tuple[float, ...] = attrs.field(default=(0.5, 0.95, 0.99), converter=_floats, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        from .sketches import require
-
-        require("ddsketch", "Quantiles")
+        sketches.require("ddsketch", "Quantiles")
         if not self.at or not all(0 <= q <= 1 for q in self.at):
             raise ValueError("Quantiles are at numbers from 0 to 1.")
 
@@ -284,14 +281,10 @@ class Quantiles(Measure):
         return {}
 
     def fold(self, state: dict[str, int], events: Sequence[Curated]) -> dict[str, int]:
-        from .sketches import bins_of
-
-        return self.merge(state, bins_of(self._numbers(events)))
+        return self.merge(state, sketches.bins_of(self._numbers(events)))
 
     def merge(self, one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
         return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
 
     def result(self, state: dict[str, int]) -> Value:
-        from .sketches import quantile
-
-        return {str(q): quantile(state, q) for q in self.at}
+        return {str(q): sketches.quantile(state, q) for q in self.at}

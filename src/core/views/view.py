@@ -11,7 +11,8 @@ from .measures import Measure
 class View:
     """A projection: measures over tumbling windows of event time, grouped by fields.
 
-    ``over`` is the event type; ``every`` is the window in microseconds; windows start at multiples of it since the epoch.
+    ``over`` is the event type; ``every`` is the window in microseconds; windows start at multiples of it since the
+    epoch.
     """
 
     name: str

@@ -9,6 +9,7 @@ import click
 
 from ...core.identity import EARLIEST, LATEST
 from ...core.times import parse_time
+from .exits import warn
 from .logs import Log
 
 if TYPE_CHECKING:
@@ -44,7 +45,13 @@ class Site(NamedTuple):
         with open_platform(self.store, self.load(), write=write) as platform:
             if platform.mended:
                 self.log.info("store.mended", receipts=platform.mended)
-            yield platform
+            try:
+                yield platform
+            finally:
+                held = list(platform.work.held.values())
+                if held:
+                    more = f" So do {len(held) - 1} others." if len(held) > 1 else ""
+                    warn(f"A receipt waits, since this catalog cannot process it: {held[0]}{more}".rstrip("."))
 
 
 def as_time(_: click.Context, __: click.Parameter, value: str | None) -> int | None:

@@ -30,7 +30,8 @@ def reconcile(*, repair: bool, form: str | None, span: Span, site: Site) -> int:
 
     For each receipt of the raw log: events = curated + duplicate + filtered + dead-lettered; over all time, also that
     the curated store holds as many events as were curated. Exits with 1 on a gap. --since and --until choose receipts
-    by when they were received. Opening a store already finishes what a crash has left; that is told as mended.
+    by when they were received. --repair also processes what was accepted under another catalog. Opening a store
+    already finishes what a crash has left; that is told as mended.
 
     \b
     Examples:
@@ -42,7 +43,7 @@ def reconcile(*, repair: bool, form: str | None, span: Span, site: Site) -> int:
         resent = 0
         if repair and not account.holds:
             resent = platform.reconcile.run(since=span.since, until=span.until, repair=True).resent
-            for _ in platform.work.drain():
+            for _ in platform.work.drain(adopt=True):
                 pass
             account = _account(platform, span)
     report = _report(account, mended=platform.mended, resent=resent)
