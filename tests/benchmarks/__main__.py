@@ -10,7 +10,7 @@ from rich.table import Table
 from . import embedded, in_memory
 from .workload import lines
 
-EVENTS, ROUNDS = 60_000, 7
+EVENTS, ROUNDS = 60_000, 11
 
 
 @attrs.frozen

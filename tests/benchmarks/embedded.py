@@ -16,6 +16,9 @@ from millrace.entrypoints.platform import Platform
 from .in_memory import on_memory
 from .workload import catalog, chunks, lines
 
+A_DAY = 100_000
+"""Sample events a day: more events are more days of the same traffic."""
+
 
 def into_the_store(path: Path, store: Path) -> tuple[float, list[ViewRow], int]:
     """Seconds from opening the store to closing it, its view's rows, and its curated events."""
@@ -59,7 +62,8 @@ def at_scale(count: int) -> dict[str, float]:
         path = Path(folder) / "sample.ndjson"
         command = [sys.executable, "-c", "from millrace.entrypoints.cli import main; main()"]
         with path.open("wb") as file:
-            subprocess.run([*command, "sample", "--events", str(count), "--seed", "1"], stdout=file, check=True)
+            traffic = ["sample", "--events", str(count), "--days", str(count / A_DAY), "--seed", "1"]
+            subprocess.run([*command, *traffic], stdout=file, check=True)
         measured = (
             "import resource, sys; from millrace.entrypoints.cli import main\n"
             "try: main()\n"

@@ -60,7 +60,7 @@ class Kept(NamedTuple):
     """A curated record as the rival keeps it: what lineage and conflicts need, and the fields."""
 
     receipt: int
-    index: int
+    place: int
     curated_at: int
     fields: dict[str, Any]
     document: bytes

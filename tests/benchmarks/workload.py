@@ -1,9 +1,10 @@
 """The event that is measured, declared three times: for Millrace, as a bare Struct, and for pydantic."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import attrs
 import msgspec
@@ -22,9 +23,11 @@ class Purchase:
     customer_id: str
     amount: Annotated[Decimal, Gt(0)]
     currency: Literal["EUR", "USD", "GBP"]
+    tax: Decimal
     items: int
     channel: str
-    note: str
+    country: str
+    coupon: str | None
 
 
 @catalog.rule(Purchase)
@@ -37,17 +40,9 @@ def has_items(event: Purchase) -> bool:
     return event.items > 0
 
 
-@catalog.transform(Purchase)
-def curate(event: Any) -> dict[str, Any]:
-    return {
-        "order_id": event.order_id,
-        "customer_id": event.customer_id,
-        "amount": event.amount,
-        "currency": event.currency,
-        "items": event.items,
-        "channel": event.channel,
-        "large": event.amount >= 1000,
-    }
+@catalog.derive(Purchase)
+def size(event: Any) -> dict[str, Any]:
+    return {"large": event.amount >= 1000}
 
 
 catalog.view(
@@ -64,9 +59,11 @@ class PurchaseStruct(msgspec.Struct):
     customer_id: str
     amount: Decimal
     currency: Literal["EUR", "USD", "GBP"]
+    tax: Decimal
     items: int
     channel: str
-    note: str
+    country: str
+    coupon: str | None
 
 
 class PurchaseEvent(msgspec.Struct, tag_field="eventType", tag="purchase"):
@@ -95,9 +92,11 @@ class PurchaseModel(BaseModel, strict=True, extra="forbid", frozen=True):
     customer_id: str
     amount: Annotated[Decimal, Field(gt=0, max_digits=38)]
     currency: Literal["EUR", "USD", "GBP"]
+    tax: Annotated[Decimal, Field(max_digits=38)]
     items: Annotated[int, Field(gt=-(10**38), lt=10**38)]
     channel: str
-    note: str
+    country: str
+    coupon: str | None
 
 
 class EventModel(BaseModel, strict=True, extra="forbid", frozen=True):
@@ -112,24 +111,41 @@ class EventModel(BaseModel, strict=True, extra="forbid", frozen=True):
     data: PurchaseModel
 
 
+def curate(data: PurchaseModel) -> dict[str, Any]:
+    """The curated fields as the rival writes them down."""
+    return {
+        "order_id": data.order_id,
+        "customer_id": data.customer_id,
+        "amount": data.amount,
+        "currency": data.currency,
+        "tax": data.tax,
+        "items": data.items,
+        "channel": data.channel,
+        "country": data.country,
+        "coupon": data.coupon,
+        "large": data.amount >= 1000,
+    }
+
+
 def lines(count: int, seed: int = 1) -> list[bytes]:
-    """Events of 320 bytes, roughly in order of time, one in a hundred of them sent twice."""
+    """Events of about 320 bytes, roughly in order of time, one in a hundred of them sent twice."""
     rng = random.Random(seed)
-    start = datetime(2026, 11, 1)
+    start = datetime(2026, 11, 1, tzinfo=UTC)
     made: list[bytes] = []
     for number in range(count):
         if made and rng.random() < 0.01:
             made.append(rng.choice(made[-1000:]))
             continue
         when = start + timedelta(seconds=number // 4 + rng.randrange(600), microseconds=rng.randrange(10**6))
-        line = (
-            f'{{"eventType":"purchase","eventId":"{rng.getrandbits(64):016x}-{number:08x}",'
-            f'"eventTime":"{when.isoformat(timespec="microseconds")}Z","source":"shop/web",'
-            f'"data":{{"order_id":"o-{number:010d}","customer_id":"c-{rng.randrange(10**5):08d}",'
-            f'"amount":{rng.randrange(1, 200000) / 100:.2f},"currency":"{rng.choice(("EUR", "USD", "GBP"))}",'
-            f'"items":{rng.randrange(1, 9)},"channel":"web","note":"'
-        ).encode()
-        made.append(line + b"." * (320 - len(line) - 3) + b'"}}')
+        cents = rng.randrange(1000, 200_000)
+        made.append(
+            f'{{"eventType":"purchase","eventId":"{UUID(int=rng.getrandbits(128))}",'
+            f'"eventTime":"{when:%Y-%m-%dT%H:%M:%S.%fZ}","source":"shop/web/checkout",'
+            f'"data":{{"order_id":"o-{number:012d}","customer_id":"c-{rng.randrange(10**5):06d}",'
+            f'"amount":{cents / 100:.2f},"currency":"{rng.choice(("EUR", "USD", "GBP"))}",'
+            f'"tax":{cents / 600:.2f},"items":{rng.randrange(1, 9)},"channel":"{rng.choice(("web", "app"))}",'
+            f'"country":"{rng.choice(("DE", "US", "GB"))}","coupon":"WINTER{rng.randrange(10**6):06d}"}}}}'.encode()
+        )
     return made
 
 

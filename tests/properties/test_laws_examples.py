@@ -1,7 +1,6 @@
 """Small sequences that once broke a law, as Hypothesis, the simulation or a reader found them."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from millrace.adapters.faults import Crash, Fault, Injector, faulty
 from millrace.adapters.memory import MemoryCurated, memory_stores
-from millrace.core.errors import PermanentError, TransientError, Unstorable
+from millrace.core.errors import TransientError, Unstorable
 from millrace.core.ports import Stores
 from millrace.core.records import Curated, Lineage
 from millrace.entrypoints.platform import Platform
@@ -35,7 +34,7 @@ def test_all_records_of_an_event_are_of_the_receipt_that_was_first() -> None:
     stores = memory_stores()
     platform = _platform(stores)
     first, second = _sent(platform, BASKET), _sent(platform, BASKET)
-    dying = _platform(faulty(stores, Injector(plan={4: Fault.CRASH_BEFORE})))  # read, check, first records, | the others
+    dying = _platform(faulty(stores, Injector(plan={4: Fault.CRASH_BEFORE})))  # before the others
     with pytest.raises(Crash):
         dying.process.receipt(first)
     platform.process.receipt(second)

@@ -10,6 +10,9 @@ from .database import Database
 _decode = msgspec.json.Decoder(LedgerEntry).decode
 
 
+_AT_ONCE = 500
+
+
 class LocalLedger:
     """One row per receipt."""
 
@@ -24,13 +27,13 @@ class LocalLedger:
             )
 
     def entries(self, receipts: Sequence[str]) -> Mapping[str, LedgerEntry]:
-        with self._database.lock:
-            rows = [
-                row
-                for receipt in receipts
-                for row in self._database.fetch("SELECT receipt, entry FROM ledger WHERE receipt = ?", (receipt,))
-            ]
-        return {receipt: _decode(entry) for receipt, entry in rows}
+        found: dict[str, LedgerEntry] = {}
+        for at in range(0, len(receipts), _AT_ONCE):
+            some = receipts[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            rows = self._database.fetch(f"SELECT receipt, entry FROM ledger WHERE receipt IN ({marks})", tuple(some))  # noqa: S608 (marks only)
+            found |= {receipt: _decode(entry) for receipt, entry in rows}
+        return found
 
     def list(self, *, after: str | None, limit: int) -> Sequence[LedgerEntry]:
         rows = self._database.fetch(

@@ -57,6 +57,8 @@ def _exact(value: Value) -> Value:
         text = str(value)
         return msgspec.Raw(f"{text}E0".encode()) if text.lstrip("-").isdigit() else value
     if kind is list:
+        if _PLAIN.issuperset(map(type, value)):  # long lists of texts are what views keep
+            return value
         return [_exact(item) for item in value]
     if kind is dict:
         if not all(type(key) is str for key in value):

@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import islice
-from operator import attrgetter, itemgetter
+from itertools import compress, islice
+from operator import attrgetter, is_, itemgetter, not_
 
 from ...core.identity import TIE, content_hash, record_key
 from ...core.records import Changes, Curated, Lineage, Marker
@@ -35,17 +35,21 @@ class MemoryCurated:
         if len(held) - before == len(records):
             self._changes.extend(records)
             return [None] * len(records)
-        fresh = set(islice(reversed(held), len(held) - before))
-        found: list[Lineage | None] = []
-        for first, record in zip(firsts, records, strict=True):
-            if record.id in fresh:
-                fresh.remove(record.id)
-                self._changes.append(record)
-            elif (key := _natural_key(record)) != _natural_key(first):
+        found: list[Lineage | None] = [None] * len(records)
+        new = list(map(is_, firsts, records))
+        if new.count(True) > len(held) - before:  # a record object of before: it is itself what was first
+            fresh = set(islice(reversed(held), len(held) - before))
+            for place in compress(range(len(records)), new):
+                new[place] = records[place].id in fresh
+                fresh.discard(records[place].id)
+        for place in compress(range(len(records)), map(not_, new[:])):
+            first, record = firsts[place], records[place]
+            if (key := _natural_key(record)) != _natural_key(first):
                 namesakes = len(self._namesakes)
                 first = self._namesakes.setdefault(key, record)
-                self._changes += [record] * (len(self._namesakes) - namesakes)
-            found.append(_lineage(first, record))
+                new[place] = len(self._namesakes) > namesakes
+            found[place] = _lineage(first, record)
+        self._changes.extend(compress(records, new))
         return found
 
     def check(self, records: Sequence[Curated]) -> None:

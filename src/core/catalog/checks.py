@@ -53,7 +53,7 @@ def check_view(view: View, over: EventType) -> None:
             have = ", ".join(sorted(known))
             raise CatalogError(
                 f"{view.place}: view {view.name!r} uses field {field!r} ({use}), which no transform of "
-                f"{over.name!r} yields; there are {have}."
+                f"{over.name!r} yields; there are {have}. If it does for some events, name it in yields=."
             )
         seen = [value for value in known[field] if value is not None]
         numbers = [isinstance(value, int | Decimal) and not isinstance(value, bool) for value in seen]
@@ -69,4 +69,6 @@ def _example_fields(declared: EventType) -> dict[str, list[Any]]:
     for record in example_records(declared):
         for name, value in record.items():
             seen.setdefault(name, []).append(value)
+    for name in declared.yields:
+        seen.setdefault(name, [])
     return seen

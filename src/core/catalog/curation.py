@@ -32,11 +32,20 @@ class NotStorable(Exception):
 
 
 def compile_curate(declared: EventType) -> Curate:
-    """The user's transform, or without one a function that yields the fields of the class."""
+    """The user's transform; without one, a function that yields the fields of the class and what is derived."""
     if declared.transform is not None:
         return declared.transform
-    fields = ", ".join(f"{field.name!r}: e.{field.name}" for field in declared.shape.fields)
-    curate: Curate = eval(f"lambda e: {{{fields}}}")  # noqa: S307 (made of the declared names only)
+    names, derive = [field.name for field in declared.shape.fields], declared.derive
+
+    def curate(event: Any) -> dict[str, Any]:
+        fields = {name: getattr(event, name) for name in names}
+        further: Any = {} if derive is None else derive(event)
+        if not isinstance(further, dict):
+            raise NotStorable("", f"is {type(further).__name__}; a derivation returns a dict")
+        if clash := fields.keys() & further.keys():
+            raise NotStorable(f"/{escape(min(clash))}", "is a field of the class already")
+        return fields | further
+
     return curate
 
 

@@ -1,5 +1,6 @@
 """What a catalog declares: event types, rules, transforms, upcasters, views, foreign sources."""
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any, Literal
@@ -36,6 +37,8 @@ class EventType:
     upcasters: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = attrs.field(factory=dict)
     rules: list[Rule] = attrs.field(factory=list)
     transform: Callable[[Any], Any] | None = None
+    derive: Callable[[Any], dict[str, Any]] | None = None
+    yields: tuple[str, ...] = ()
 
 
 def place_of_caller() -> str:
@@ -48,3 +51,11 @@ def require_name(kind: str, name: object, place: str) -> None:
     """Refuse a name that cannot stand in a path, a key or a column."""
     if not isinstance(name, str) or not name or len(name) > 128 or any(c in "/#()" or c.isspace() for c in name):
         raise CatalogError(f"{place}: {name!r} is no name for {kind}: 1 to 128 characters, no blanks, none of / # ( ).")
+
+
+def require_function(kind: str, function: object, place: str) -> None:
+    """Refuse what cannot be called, or would only start when awaited: its result would always count as true."""
+    if not callable(function):
+        raise CatalogError(f"{place}: {function!r} is no {kind}; it cannot be called.")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise CatalogError(f"{place}: the {kind} {function!r} is async; the functions of a catalog are pure.")

@@ -45,17 +45,9 @@ def amount_is_in_cents(event: Purchase) -> bool:
     return event.amount * 100 % 1 == 0
 
 
-@catalog.transform(Purchase)
-def curate_purchase(event: Purchase) -> dict[str, Any]:
-    return {
-        "order_id": event.order_id,
-        "customer_id": event.customer_id,
-        "amount": event.amount,
-        "currency": event.currency,
-        "items": event.items,
-        "channel": event.channel,
-        "large": event.amount >= 1000,
-    }
+@catalog.derive(Purchase)
+def size_of_purchase(event: Purchase) -> dict[str, Any]:
+    return {"large": event.amount >= 1000}
 
 
 @catalog.event("refund")

@@ -70,7 +70,8 @@ class Pipeline:
         lanes, plans, first = self._lanes, self._lanes.plans, self._lanes.first
         foreign = None if raw.receipt.foreign is None else self._foreign[raw.receipt.foreign]
         receipt, received_at, default_source = raw.receipt.id, raw.receipt.received_at, raw.receipt.source
-        add = batch.records.append
+        earliest, latest, add = EARLIEST, LATEST, batch.records.append
+        oversized = len(raw.body) > MAX_EVENT and max(map(len, documents), default=0) > MAX_EVENT
         for index, document in enumerate(documents):
             if foreign is None:
                 try:
@@ -78,14 +79,14 @@ class Pipeline:
                 except REFUSALS:
                     twin = lanes.other(document)
                     first = lanes.first
-                if twin is None or len(document) > MAX_EVENT:
+                if twin is None or (oversized and len(document) > MAX_EVENT):
                     self._judge(raw, index, document, curated_at, batch)
                     continue
                 plan = plans[twin.__class__]
                 data = twin.data
                 if data is UNSET:
                     data = twin
-            elif (opened := foreign.decode(document)) is None or len(document) > MAX_EVENT:
+            elif (opened := foreign.decode(document)) is None or (oversized and len(document) > MAX_EVENT):
                 self._judge(raw, index, document, curated_at, batch)
                 continue
             else:
@@ -105,7 +106,7 @@ class Pipeline:
             if (
                 fields is None
                 or not (plan.takes_unversioned if version is UNSET else _is_current(version, plan))
-                or not EARLIEST <= time <= LATEST
+                or not earliest <= time <= latest
             ):
                 self._judge(raw, index, document, curated_at, batch)
                 continue
@@ -119,7 +120,7 @@ class Pipeline:
                     twin.e_id or self.decoder.fallback_id(raw, index),
                     0,
                     plan.version,
-                    twin.e_subject or None,
+                    None if twin.e_subject is UNSET else twin.e_subject,
                     receipt,
                     index,
                     curated_at,

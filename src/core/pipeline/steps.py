@@ -11,17 +11,19 @@ from typing import Any
 
 import attrs
 
+from ..catalog.curation import example_records
 from ..catalog.declarations import EventType
-from ..numbers import WIDEST_INT
+from ..numbers import WIDEST_INT, fits
 from ..schema.constraints import check_expression
-from ..schema.shapes import Field, Leaf, Record
+from ..schema.shapes import Choice, Field, Leaf, OneOf, Record, Shape
 from ..schema.twins import build_expression
 from ..views.projection import groupable
 from .readers import only_reads
 
 Step = Callable[[Any], dict[str, Any] | None]
 NUMBERS = frozenset({int, Decimal, type(None)})
-_PLAIN = frozenset({bool, type(None)})
+_TEXTS = frozenset({str, bool, type(None)})
+_STORED = _TEXTS | NUMBERS
 
 
 def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence[str]) -> Step:
@@ -29,46 +31,72 @@ def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence
 
     ``measured`` are the curated fields that have to be numbers, ``grouped`` those that have to be single values.
     """
+    shape = declared.shape
     names: dict[str, Any] = {
-        "PLAIN": _PLAIN,
+        "TEXTS": _TEXTS,
         "NUMBERS": NUMBERS,
         "Decimal": Decimal,
+        "fits": fits,
         "groupable": groupable,
-        "transform": declared.transform,
+        "is_held": _is_held,
     }
     lines: list[str] = []
-    if check := check_expression(declared.shape, "t", names):
+    if check := check_expression(shape, "t", names):
         lines += [f"if not ({check}):", "    return None"]
-    filled = _is_filled_by_slots(declared.shape)
-    readable = [f.name for f in declared.shape.fields if filled and build_expression(f.shape, "v", {}) == "v"]
-    code: list[Callable[[Any], Any]] = [rule.holds for rule in declared.rules]
-    if declared.transform is not None:
-        code.append(declared.transform)
-    needs = {id(function): "t" if only_reads(function, readable) else "e" for function in code}
-    made = not filled or len(readable) < len(declared.shape.fields) or "e" in needs.values()
+    filled = _is_filled_by_slots(shape)
+    readable = [field.name for field in shape.fields if filled and build_expression(field.shape, "v", {}) == "v"]
+    code: dict[str, Callable[[Any], Any]] = {f"rule{number}": rule.holds for number, rule in enumerate(declared.rules)}
+    code |= {"transform": declared.transform} if declared.transform is not None else {}
+    code |= {"derive": declared.derive} if declared.derive is not None else {}
+    names |= code
+    needs = {name: "t" if only_reads(function, readable) else "e" for name, function in code.items()}
+    made = not filled or len(readable) < len(shape.fields) or "e" in needs.values()
     if made:  # a class with code of its own (validators, converters), also within, is asked even if nobody looks at it
-        lines += _instance(declared.shape, names)
-    for number, rule in enumerate(declared.rules):
-        names[f"rule{number}"] = rule.holds
-        lines += [f"if not rule{number}({needs[id(rule.holds)]}):", "    return None"]
+        lines += _instance(shape, names)
+    for rule in [name for name in code if name.startswith("rule")]:
+        lines += [f"if not {rule}({needs[rule]}):", "    return None"]
+    settled: dict[str, set[type] | None] = {}
     if declared.transform is not None:
-        lines += [f"f = transform({needs[id(declared.transform)]})", "if f.__class__ is not dict:", "    return None"]
+        lines += [f"f = transform({needs['transform']})", "if f.__class__ is not dict:", "    return None"]
+        lines += _storable("f", shape)
     else:
-        holder = "e" if made else "t"
-        lines.append(
-            f"f = {{{', '.join(f'{field.name!r}: {holder}.{field.name}' for field in declared.shape.fields)}}}"
-        )
-    if declared.transform or not filled or not all(map(_is_stored_as_it_is, declared.shape.fields)):
-        lines += _storable(declared)
-    lines += [f"if f.get({name!r}).__class__ not in NUMBERS:\n        return None" for name in measured]
+        settled = {field.name: _kinds_of(field) if filled else None for field in shape.fields}
+        lines += _fields_and_derived(declared, "e" if made else "t", needs.get("derive"))
+        if None in settled.values():
+            lines += _storable("f", shape)
+    lines += [
+        f"if f.get({name!r}).__class__ not in NUMBERS:\n        return None"
+        for name in measured
+        if not (settled.get(name) or {object}) <= NUMBERS
+    ]
     lines += [
         f"if f.get({name!r}).__class__ is not str and not groupable(f.get({name!r})):\n        return None"
         for name in grouped
+        if not settled.get(name)
     ]
     source = "def step(t):\n" + "\n".join(f"    {line}" for line in [*lines, "return f"])
     exec(compile(source, f"<step of {declared.name}>", "exec"), names)  # noqa: S102 (made of declarations only)
     step: Step = names["step"]
     return step
+
+
+def _fields_and_derived(declared: EventType, holder: str, argument: str | None) -> list[str]:
+    """Lines that make ``f`` of the fields of the class, which ``holder`` has, and of what is derived."""
+    fields = [f"{field.name!r}: {holder}.{field.name}" for field in declared.shape.fields]
+    if argument is None:
+        return [f"f = {{{', '.join(fields)}}}"]
+    lines = [f"d = derive({argument})", "if d.__class__ is not dict:", "    return None"]
+    known = {field.name for field in declared.shape.fields}
+    derived = {tuple(name for name in record if name not in known) for record in example_records(declared)}
+    if len(derived) == 1:  # these keys it is, or a KeyError; then nothing is left to check of them
+        names = derived.pop()
+        lines += [f"if len(d) != {len(names)}:", "    return None"]
+        for number, name in enumerate(names):
+            lines += [f"v{number} = d[{name!r}]"]
+            lines += [f"if v{number}.__class__ not in TEXTS and not is_held(v{number}):", "    return None"]
+        return [*lines, f"f = {{{', '.join([*fields, *(f'{name!r}: v{n}' for n, name in enumerate(names))])}}}"]
+    lines += [*_storable("d", declared.shape), f"f = {{{', '.join([*fields, '**d'])}}}"]
+    return [*lines, f"if len(f) != {len(fields)} + len(d):", "    return None"]
 
 
 def _instance(shape: Record, names: dict[str, Any]) -> list[str]:
@@ -100,27 +128,42 @@ def _is_filled_by_slots(shape: Record) -> bool:
     )
 
 
-def _is_stored_as_it_is(field: Field) -> bool:
-    if not isinstance(field.shape, Leaf) or field.shape.type not in (str, bool, int, Decimal):
-        return False
-    return field.required or field.default.__class__ is field.shape.type
+def _kinds_of(field: Field) -> set[type] | None:
+    """The classes that a field's value can have, None where some of them are not stored as they are."""
+    kinds = _kinds(field.shape)
+    known = kinds is not None and (field.required or field.default.__class__ in kinds)
+    return kinds if known else None
 
 
-def _storable(declared: EventType) -> list[str]:
-    """Lines that return None unless every key is text and every value is text, a truth value or a holdable number.
+def _kinds(shape: Shape) -> set[type] | None:
+    match shape:
+        case Leaf(type=leaf):
+            kinds = {leaf}
+        case Choice(values=values):
+            kinds = {value.__class__ for value in values}
+        case OneOf(options=options, nullable=nullable):
+            inner = [_kinds(option) for option in options]
+            kinds = {kind for found in inner for kind in found or {object}} | ({type(None)} if nullable else set())
+        case _:
+            return None
+    return kinds if kinds <= _STORED else None
 
-    Lone surrogates, which only a transform could bring in, are left to the store to refuse: looking for them would
+
+def _storable(record: str, shape: Record) -> list[str]:
+    """Lines that return None unless every key of a record is text, and every value text, a truth value or a holdable
+    number.
+
+    Lone surrogates, which only user code could bring in, are left to the store to refuse: looking for them would
     cost every event as much as its rules do.
     """
-    fields = declared.shape.fields
-    checked = [f.name for f in fields if isinstance(f.shape, Leaf) and f.shape.type is Decimal]
+    checked = [f.name for f in shape.fields if isinstance(f.shape, Leaf) and f.shape.type is Decimal]
     unchanged = " or ".join([*(f"v is t.{name}" for name in checked), "fits(v)"])
     return [
-        'if "" in f or "".join(f) is None:',  # join raises where a key is no text
+        f'if "" in {record} or "".join({record}) is None:',  # join raises where a key is no text
         "    return None",
-        "for v in f.values():",
+        f"for v in {record}.values():",
         "    k = v.__class__",
-        "    if k is str or k in PLAIN:",
+        "    if k is str or k in TEXTS:",
         "        continue",
         "    if k is Decimal:",
         f"        if not ({unchanged}):",
@@ -128,3 +171,10 @@ def _storable(declared: EventType) -> list[str]:
         f"    elif k is not int or not -{WIDEST_INT} < v < {WIDEST_INT}:",
         "        return None",
     ]
+
+
+def _is_held(value: Any) -> bool:
+    """Whether a value is a number that the store can hold."""
+    if value.__class__ is Decimal:
+        return fits(value)
+    return value.__class__ is int and -WIDEST_INT < value < WIDEST_INT

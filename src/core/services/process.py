@@ -93,9 +93,8 @@ class Process:
         outcomes = Counter({Outcome.CURATED: len(found)})
         if any(found):
             firsts = _Firsts(self._raw, self._pipeline)
-            for (place, record), lineage in zip([*records.items()], found, strict=True):
-                if lineage is None:
-                    continue
+            lost = [(*item, first) for item, first in zip(records.items(), found, strict=True) if first is not None]
+            for place, record, lineage in lost:
                 outcomes[Outcome.CURATED] -= 1
                 parts.pop(place, None)
                 if firsts.same_event(record, lineage):

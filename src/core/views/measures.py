@@ -21,6 +21,7 @@ from . import sketches
 
 _QUOTIENT = Context(prec=38)
 _NUMBERS = frozenset({int, Decimal})
+_ALIKE = ({int}, {Decimal}, {str})
 
 
 @attrs.frozen
@@ -125,10 +126,12 @@ class Mean(Measure):
 
 def _extreme(pick: Callable[..., Value], values: Iterable[Value]) -> Value:
     """The least or greatest of scalars, None of none."""
-    scalars = [value for value in values if not isinstance(value, list | dict)]
+    scalars = [*values]
     kinds = set(map(type, scalars))
-    if kinds in ({int}, {str}):
+    if kinds in _ALIKE:
         return pick(scalars)
+    if not kinds.isdisjoint((list, dict)):
+        scalars = [value for value in scalars if not isinstance(value, list | dict)]
     if kinds and kinds <= _NUMBERS:  # quickly, then of those that are equal always the same
         best = pick(scalars)
         scalars = [value for value in scalars if value == best]
