@@ -174,7 +174,7 @@ endless.append(endless)
         {"a": {"b": 10**39 + 1}},
         iter(()),
     ],
-    ids=lambda r: repr(r)[:30],
+    ids=named,
 )
 def test_a_transform_that_returns_what_no_store_can_hold_costs_its_event(result: Any) -> None:
     catalog, cls = declared()
