@@ -304,7 +304,7 @@ def on_a_terminal(*arguments: str | Path, store: Path, stream: str) -> str:
 
 
 def test_rich_and_structlog_are_not_imported_for_help() -> None:
-    heavy = {"rich", "structlog", "sqlite3", "cattrs"}
+    heavy = {"rich", "structlog", "millrace.adapters.local", "cattrs"}
     code = f"import sys; from millrace.entrypoints.cli import main; print(sorted({heavy} & {{*sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout == b"[]\n"

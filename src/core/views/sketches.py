@@ -51,11 +51,12 @@ def cardinality(state: str | None) -> int:
 
 
 def _sketch(state: str | None) -> Any:
-    import numpy
     from datasketch import HyperLogLogPlusPlus
 
-    registers = None if state is None else numpy.frombuffer(base64.b64decode(state), dtype="uint8").astype("int8")
-    return HyperLogLogPlusPlus(p=PRECISION, reg=registers, hashfunc=_hash64)
+    sketch = HyperLogLogPlusPlus(p=PRECISION, hashfunc=_hash64)
+    if state is not None:
+        sketch.reg[:] = list(base64.b64decode(state))
+    return sketch
 
 
 def _hash64(data: bytes) -> int:
