@@ -85,10 +85,10 @@ def test_every_expectation_has_its_document() -> None:
 
 
 def test_keys_and_hashes_are_those_of_ever() -> None:
-    assert tie_break("shop", "1") == 34232292933588384939
-    assert tie_break("shop", "1", 2) == 49697507394646347235
-    assert tie_break("", "") == 44869242519945672231
-    assert tie_break("é\0", "😀") == 29712614548292760816
+    assert tie_break("shop", "1") == 5367845092325465655
+    assert tie_break("shop", "1", 2) == 2212320529283514521
+    assert tie_break("", "") == 13199860797196545980
+    assert tie_break("é\0", "😀") == 11272825074587789413
     assert content_hash(b"").hex() == "e3b0c44298fc1c149afbf4c8996fb924"
     assert chunk_key(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4"
     assert derived_id("key", 7) == "key#7"

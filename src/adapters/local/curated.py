@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import Unstorable
-from ...core.identity import TIE, content_hash, tie_break
+from ...core.identity import TIE, content_hashes, tie_break, tie_breaks
 from ...core.records import Changes, Curated, Lineage, Marker
 from .database import BulkInsert, Database
 from .values import encode, exact
@@ -27,7 +27,7 @@ _QUERY = _RECORDS + " WHERE c.type = ? AND (c.time, c.tie) >= (?, ?) AND c.time 
 _WRITTEN = "SELECT position FROM curated WHERE position >= ? ORDER BY position"
 _TYPES = ("SELECT id FROM types WHERE name = ?", "INSERT INTO types (name) VALUES (?)")
 _RECEIPTS = ("SELECT id FROM receipts WHERE name = ?", "INSERT INTO receipts (name) VALUES (?)")
-_FIRST, _LAST = -(2**63), 2**63 - 1
+_FIRST, _LAST, _MIDDLE = -(2**63), 2**63 - 1, 2**63
 _time, _part, _index, _type, _receipt = map(attrgetter, ("time", "part", "index", "type", "receipt"))
 
 
@@ -44,7 +44,7 @@ class LocalCurated:
         if not records:
             return []
         try:
-            ties = [tie_break(record.source, record.id, record.part).to_bytes(9) for record in records]
+            ties = [tie - _MIDDLE for tie in tie_breaks(records)]
             bodies = [
                 encode(
                     (record.source, record.id, record.version, record.subject, record.curated_at, exact(record.fields))
@@ -59,10 +59,10 @@ class LocalCurated:
             return answers
 
     def _write(
-        self, records: Sequence[Curated], ties: Sequence[bytes], bodies: Sequence[bytes]
+        self, records: Sequence[Curated], ties: Sequence[int], bodies: Sequence[bytes]
     ) -> tuple[Sequence[Lineage | None], tuple[int, Sequence[int], Sequence[Curated]]]:
         """One transaction: the answers, and what was written at which positions."""
-        contents = [content_hash(record.raw) for record in records]
+        contents = content_hashes(records)
         count = len(records)
         try:
             with self._database.transaction() as connection:
@@ -102,12 +102,14 @@ class LocalCurated:
     def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         lowest = since * TIE if after is None else max(since * TIE, after + 1)
         time, tie = divmod(max(lowest, _FIRST * TIE), TIE)
+        if tie >= 2 * _MIDDLE:  # beyond every tie-break
+            time, tie = time + 1, 0
         numbers = self._database.fetch(_TYPES[0], (event_type,))
         if time > _LAST or not numbers:
             return []
         rows = self._database.fetch(
             _QUERY,
-            (numbers[0][0], time, tie.to_bytes(9), min(max(until, _FIRST), _LAST), max(limit, 0)),
+            (numbers[0][0], time, tie - _MIDDLE, min(max(until, _FIRST), _LAST), max(limit, 0)),
         )
         return [_record(row) for row in rows]
 
@@ -148,7 +150,7 @@ def _numbers(connection: sqlite3.Connection, statements: tuple[str, str], names:
     return [numbers[name] for name in listed]
 
 
-def _lineage(connection: sqlite3.Connection, key: tuple[int, int, bytes], record: Curated) -> Lineage | None:
+def _lineage(connection: sqlite3.Connection, key: tuple[int, int, int], record: Curated) -> Lineage | None:
     receipt, index, content, body = connection.execute(
         """SELECT r.name, c.idx, c.content, c.body FROM curated c CROSS JOIN receipts r ON r.id = c.receipt
         WHERE c.type = ? AND c.time = ? AND c.tie = ?""",

@@ -23,7 +23,7 @@ _TABLES = (
     "INSERT INTO positions VALUES (0)",
     # body is the JSON array [source, id, version, subject, curated_at, fields]: one value to bind instead of six.
     """CREATE TABLE curated (
-        position INTEGER PRIMARY KEY, type INTEGER NOT NULL, time INTEGER NOT NULL, tie BLOB NOT NULL,
+        position INTEGER PRIMARY KEY, type INTEGER NOT NULL, time INTEGER NOT NULL, tie INTEGER NOT NULL,
         part INTEGER NOT NULL, receipt INTEGER NOT NULL, idx INTEGER NOT NULL, content BLOB NOT NULL,
         body BLOB NOT NULL)""",
     "CREATE UNIQUE INDEX curated_key ON curated (type, time, tie)",
