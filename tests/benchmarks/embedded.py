@@ -13,11 +13,9 @@ from millrace.core.records import ViewRow
 from millrace.entrypoints.files import Chunk, find_inputs, read
 from millrace.entrypoints.platform import Platform
 
+from .catalog import catalog
 from .in_memory import on_memory
-from .workload import catalog, chunks, lines
-
-A_DAY = 100_000
-"""Sample events a day: more events are more days of the same traffic."""
+from .workload import chunks, each_line, lines
 
 
 def into_the_store(path: Path, store: Path) -> tuple[float, list[ViewRow], int]:
@@ -57,23 +55,22 @@ def compare(count: int, rounds: int) -> list[float]:
 
 
 def at_scale(count: int) -> dict[str, float]:
-    """Peak memory in MB and microseconds per event of ``millrace run`` on so many sample events, in its own process."""
+    """Peak memory in MB and microseconds per event of ``millrace run`` on so many events, in a process of its own."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "sample.ndjson"
-        command = [sys.executable, "-c", "from millrace.entrypoints.cli import main; main()"]
+        path = Path(folder) / "events.ndjson"
         with path.open("wb") as file:
-            traffic = ["sample", "--events", str(count), "--days", str(count / A_DAY), "--seed", "1"]
-            subprocess.run([*command, *traffic], stdout=file, check=True)
+            file.writelines(line + b"\n" for line in each_line(count))
         measured = (
             "import resource, sys; from millrace.entrypoints.cli import main\n"
             "try: main()\n"
             "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
         )
-        arguments = ["run", str(path), "--store", f"file:{folder}/store", "--json"]
+        catalog_file = str(Path(__file__).parent / "catalog.py")
+        arguments = ["run", str(path), "--catalog", catalog_file, "--store", f"file:{folder}/store", "--json"]
         done = subprocess.run([sys.executable, "-c", measured, *arguments], capture_output=True, check=True, text=True)
         summary = json.loads(done.stdout)
-        assert summary["events"] >= count, "not every event was processed"
+        assert summary["events"] == summary["curated"] + summary["duplicate"] == count, "not every event was processed"
         return {
             "megabytes": int(done.stderr.split()[-1]) / 1024,
-            "microseconds": summary["seconds"] / summary["events"] * 1e6,
+            "microseconds": summary["seconds"] / count * 1e6,
         }

@@ -15,7 +15,7 @@ NAME = "store.sqlite"
 
 _SETTINGS = (
     "busy_timeout = 5000",
-    "cache_size = -49152",
+    "cache_size = -16384",  # KiB: what is inserted lies close together, more cache than this gains nothing
     # A power cut may take the last transactions, never the database's consistency. That is enough, because the raw
     # log is fsynced before anything is acknowledged and everything in here is a function of it: what is missing
     # after a crash is found (a receipt without a ledger entry) and processed again.

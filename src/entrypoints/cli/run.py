@@ -59,7 +59,7 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
                 for entry in _process(platform, item, source):
                     totals.add(entry)
                     _log(site.log, entry, item)
-        seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started  # closing the store makes the last of it durable, and counts
     for message in troubles:
         warn(message)
     if form:
