@@ -34,6 +34,12 @@ def test_a_new_record_is_written(stores: Stores) -> None:
     assert everything(stores.curated) == [bare(curated("a")), bare(curated("b"))]
 
 
+def test_a_check_of_what_can_be_stored_writes_nothing(stores: Stores) -> None:
+    stores.curated.check([curated("a"), curated("b", fields={"amount": Decimal("1.50")})])
+    stores.curated.check([])
+    assert everything(stores.curated) == []
+
+
 def test_no_records_are_no_error(stores: Stores) -> None:
     assert list(stores.curated.insert([])) == []
     assert everything(stores.curated) == []

@@ -26,6 +26,9 @@ def test_a_record_that_cannot_be_stored_is_named_before_anything_is_written(tmp_
         with pytest.raises(Unstorable) as raised:
             store.stores.curated.insert(batch)
         assert raised.value.position == 1
+        with pytest.raises(Unstorable) as raised:
+            store.stores.curated.check(batch)
+        assert raised.value.position == 1
         assert everything(store.stores.curated) == []
         assert list(store.stores.curated.insert([batch[0], batch[2]])) == [None, None]
         assert len(everything(store.stores.curated)) == 2

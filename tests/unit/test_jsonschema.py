@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from millrace import Catalog, CatalogError, Ge, Gt, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Pattern, Predicate
+from millrace.core.catalog.jsonschema import DECIMAL, DIALECT, json_schema
 from millrace.core.catalogs import cloudtrail, retail
 from millrace.core.decoding.strict_json import parse
 from millrace.core.errors import BodyError
-from millrace.core.schema.jsonschema import DECIMAL, DIALECT, json_schema
 from millrace.core.schema.structure import Invalid, compile_structure
 from tests.properties.declarations import class_of
 

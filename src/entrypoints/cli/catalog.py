@@ -60,7 +60,7 @@ def schema(*, type: str, version: int | None, site: Site, **_: Any) -> None:
     Example:
       millrace catalog schema purchase > purchase.schema.json
     """
-    from ...core.schema.jsonschema import json_schema
+    from ...core.catalog.jsonschema import json_schema
 
     loaded = site.load()
     if type not in loaded.types:

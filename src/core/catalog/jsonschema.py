@@ -18,9 +18,9 @@ from uuid import UUID
 import annotated_types as at
 import attrs
 
-from ..catalog.curation import NotStorable, as_records
-from ..catalog.declarations import EventType
-from .shapes import Choice, Constraint, Field, Leaf, Many, Mapping, OneOf, Pattern, Record, Shape
+from ..schema.shapes import Choice, Constraint, Field, Leaf, Many, Mapping, OneOf, Pattern, Record, Shape
+from .curation import NotStorable, as_records
+from .declarations import EventType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DECIMAL = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
