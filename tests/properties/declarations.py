@@ -335,6 +335,23 @@ def _transforms(names: list[str]) -> list[Callable[[Any], Any] | None]:
     return [None, None, None, some, few, several, strange, lossy, lossy]
 
 
+def _derivations(names: list[str]) -> list[Callable[[Any], Any]]:
+    def length(event: Any) -> Any:
+        return {"n": len(repr(event)), "long": len(repr(event)) > 80}
+
+    def known(event: Any) -> Any:
+        return {"ok": True}
+
+    def copied(event: Any) -> Any:
+        return {"copy": getattr(event, names[0])}
+
+    def strange(event: Any) -> Any:
+        number = len(repr(event)) % 6
+        return [None, {}, {names[0]: 1}, {1: 2}, {"n": float("nan")}, {"n": Channel.WEB}][number]
+
+    return [length, known, copied, strange]
+
+
 def _upcast(data: dict[str, Any]) -> Any:
     number = len(data) % 5
     strange: dict[Any, Any] = {1: 2, **data}
@@ -375,6 +392,8 @@ def _declare(random: Random, catalog: Catalog, name: str, cls: type) -> None:
     names = [field.name for field in declared.shape.fields]
     if (transform := random.choice(_transforms(names))) is not None:
         catalog.transform(cls)(transform)
+    elif random.random() < 0.5:
+        catalog.derive(cls)(random.choice(_derivations(names)))
     if random.random() < 0.5:
         field = random.choice([*names, "n"])
         measure = random.choice([Count(), Sum(field)])
