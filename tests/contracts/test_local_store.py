@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_threads_share_one_store(tmp_path: Path) -> None:
 
 def test_a_store_of_another_format_is_refused_naming_both(tmp_path: Path) -> None:
     open_local(tmp_path, write=True).close()
-    with sqlite3.connect(tmp_path / NAME) as connection:
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     for write in (True, False):
@@ -168,13 +169,13 @@ def test_a_store_of_another_format_is_refused_naming_both(tmp_path: Path) -> Non
 
 
 def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / NAME) as connection:
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE theirs (a)")
     connection.close()
     for write in (True, False):
         with pytest.raises(StoreError, match="is no Millrace store"):
             open_local(tmp_path, write=write)
-    with sqlite3.connect(tmp_path / NAME) as connection:
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
     connection.close()
 
@@ -245,5 +246,9 @@ def test_passing_troubles_of_the_disk_are_transient_and_unknown_errors_pass_thro
     with pytest.raises(OSError, match="strange") as raised, translated(tmp_path):
         raise OSError(errno.ENOTTY, "strange")
     assert type(raised.value) is OSError
-    with pytest.raises(sqlite3.ProgrammingError), translated(tmp_path):
-        sqlite3.connect(":memory:").execute("SELECT ?")
+    with (
+        closing(sqlite3.connect(":memory:")) as connection,
+        pytest.raises(sqlite3.ProgrammingError),
+        translated(tmp_path),
+    ):
+        connection.execute("SELECT ?")
