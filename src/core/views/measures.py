@@ -125,23 +125,18 @@ class Mean(Measure):
 
 
 def _extreme(pick: Callable[..., Value], values: Iterable[Value]) -> Value:
-    """The least or greatest of scalars, None of none."""
+    """The least or greatest of scalars, None of none: of those that are equal always the same, in the same notation."""
     scalars = [*values]
     kinds = set(map(type, scalars))
-    if kinds in _ALIKE:
-        return pick(scalars)
     if not kinds.isdisjoint((list, dict)):
         scalars = [value for value in scalars if not isinstance(value, list | dict)]
-    if kinds and kinds <= _NUMBERS:  # quickly, then of those that are equal always the same
-        best = pick(scalars)
-        scalars = [value for value in scalars if value == best]
-    return pick(scalars, key=_order, default=None)
+    best = pick(scalars) if kinds in _ALIKE else pick(scalars, key=_order, default=None)
+    return (EXACT.normalize(best) or Decimal(0)) if best.__class__ is Decimal else best
 
 
-def _order(value: Value) -> tuple[int, Any, str]:
+def _order(value: Value) -> tuple[int, Any, bool]:
     """A total order over scalars: truth values, numbers, texts; of equal numbers 1 comes before 1.0."""
-    notation = repr(value) if value.__class__ is Decimal else ""
-    return (0 if isinstance(value, bool) else 2 if isinstance(value, str) else 1), value, notation
+    return (0 if isinstance(value, bool) else 2 if isinstance(value, str) else 1), value, value.__class__ is Decimal
 
 
 @attrs.frozen
