@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-CHUNK_BYTES = 1024 * 1024
-CHUNK_LINES = 5000
+CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_LINES = 10_000
 MAX_LINE = 64 * 1024 * 1024
 MAX_DOCUMENT = 256 * 1024 * 1024
 STDIN = "-"
@@ -70,7 +70,7 @@ def find_inputs(paths: Sequence[str]) -> list[Input]:
 def read(source: Input, advance: Advance = lambda _: None) -> Iterator[Chunk | Trouble]:
     """The chunks of a file in order, in memory of bounded size, and what could not be read of it.
 
-    NDJSON is cut at line ends: each chunk is as long as 1 MiB and 5,000 lines allow, a longer line is one by itself.
+    NDJSON is cut at line ends: each chunk is as long as 2 MiB and 10,000 lines allow, a longer line is one by itself.
     A document is one chunk.
     """
     try:

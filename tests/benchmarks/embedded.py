@@ -60,10 +60,11 @@ def at_scale(count: int) -> dict[str, float]:
         path = Path(folder) / "events.ndjson"
         with path.open("wb") as file:
             file.writelines(line + b"\n" for line in each_line(count))
+        # VmHWM is the program's own; ru_maxrss would count what the parent held when it forked.
         measured = (
-            "import resource, sys; from millrace.entrypoints.cli import main\n"
+            "import sys; from millrace.entrypoints.cli import main\n"
             "try: main()\n"
-            "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+            "finally: print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr)"
         )
         catalog_file = str(Path(__file__).parent / "catalog.py")
         arguments = ["run", str(path), "--catalog", catalog_file, "--store", f"file:{folder}/store", "--json"]

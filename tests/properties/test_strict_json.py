@@ -153,6 +153,7 @@ def check(error: BodyError) -> None:
 
 @given(st.one_of(damaged(), st.binary(max_size=20)))
 @example(b"1e99999999999999999999")
+@example(b'1e99999999999999999999""')
 @example(b"1e400")
 @example(b" \n1e400\n ")
 @example(b"")

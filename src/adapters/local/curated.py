@@ -75,11 +75,10 @@ class LocalCurated:
                 if _insert_curated(connection, rows, count) == count:
                     return [None] * count, (first, positions, list(records))
                 written = [position for (position,) in connection.execute(_WRITTEN, (first,))]
-                fresh = set(written)
-                answers = [
-                    None if position in fresh else _lineage(connection, (kind, record.time, tie), record)
-                    for position, kind, tie, record in zip(positions, types, ties, records, strict=True)
-                ]
+                answers: list[Lineage | None] = [None] * count
+                for place in sorted(position - first for position in set(positions).difference(written)):
+                    record = records[place]
+                    answers[place] = _lineage(connection, (types[place], record.time, ties[place]), record)
                 return answers, (first, written, [records[position - first] for position in written])
         except UnicodeEncodeError:
             raise _first_unstorable(records, _check_record) from None

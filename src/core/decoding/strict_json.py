@@ -58,8 +58,8 @@ def parse(raw: bytes) -> Any:
     if unremarkable(raw):
         try:
             return _untyped(raw)
-        except (msgspec.DecodeError, RecursionError):
-            pass  # the careful way below finds the place
+        except (msgspec.DecodeError, RecursionError, ArithmeticError):
+            pass  # the careful way below finds the place; of what is no JSON at all, numbers too may be remarkable
     return _parse_with_care(raw)
 
 
