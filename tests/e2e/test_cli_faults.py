@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -224,13 +225,23 @@ def test_output_to_a_full_disk_is_told(tmp_path: Path) -> None:
     assert said == b"millrace: Writing: No space left on device.\n"
 
 
+def wait_until_begun(process: "subprocess.Popen[bytes]", store: Path) -> None:
+    """Wait until a run has its first receipt; a minute is far more than it needs."""
+    for _ in range(6000):
+        assert process.poll() is None
+        if list(store.glob("raw/2*/*.raw")):
+            return
+        time.sleep(0.01)
+    process.kill()
+    pytest.fail("the run did not begin")
+
+
 def test_an_interrupt_is_one_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     process = start("run", "-", store=tmp_path)
     assert process.stdin
-    process.stdin.write(lines(*(purchase(str(number)) for number in range(12_000))))
+    process.stdin.write(lines(*(purchase(str(number)) for number in range(24_000))))
     process.stdin.flush()
-    while not list(tmp_path.glob("raw/2*/*.raw")):  # it has begun
-        assert process.poll() is None
+    wait_until_begun(process, tmp_path)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130
@@ -245,20 +256,19 @@ def test_an_interrupt_is_one_sentence_and_leaves_nothing_half_written(tmp_path: 
 
 
 def test_a_kill_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
-    content = lines(*(purchase(str(number)) for number in range(12_000)))
+    content = lines(*(purchase(str(number)) for number in range(24_000)))
     process = start("run", "-", store=tmp_path)
     assert process.stdin
     process.stdin.write(content)
     process.stdin.flush()
-    while not list(tmp_path.glob("raw/2*/*.raw")):
-        assert process.poll() is None
+    wait_until_begun(process, tmp_path)
     process.kill()
     process.communicate()
     before = document("reconcile", store=tmp_path)
     assert before["holds"]
     summary = document("run", "-", store=tmp_path, stdin=content)
     assert summary["duplicate"] == before["curated"]
-    assert summary["curated"] == 12_000 - before["curated"]
+    assert summary["curated"] == 24_000 - before["curated"]
 
 
 @pytest.mark.parametrize(
