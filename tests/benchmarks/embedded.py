@@ -1,6 +1,7 @@
 """A file into the embedded store, all durable, against the same events in memory; and how it scales to a million."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,24 +55,34 @@ def compare(count: int, rounds: int) -> list[float]:
     return ratios
 
 
-def at_scale(count: int) -> dict[str, float]:
-    """Peak memory in MB and microseconds per event of ``millrace run`` on so many events, in a process of its own."""
+def at_scale(small: int, large: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Ratios of time per event, ``large`` to ``small``, taking turns; and the peak memory of the large runs in MB."""
+    ratios, megabytes = [], []
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "events.ndjson"
-        with path.open("wb") as file:
-            file.writelines(line + b"\n" for line in each_line(count))
-        # VmHWM is the program's own; ru_maxrss would count what the parent held when it forked.
-        measured = (
-            "import sys; from millrace.entrypoints.cli import main\n"
-            "try: main()\n"
-            "finally: print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr)"
-        )
-        catalog_file = str(Path(__file__).parent / "catalog.py")
-        arguments = ["run", str(path), "--catalog", catalog_file, "--store", f"file:{folder}/store", "--json"]
-        done = subprocess.run([sys.executable, "-c", measured, *arguments], capture_output=True, check=True, text=True)
-        summary = json.loads(done.stdout)
-        assert summary["events"] == summary["curated"] + summary["duplicate"] == count, "not every event was processed"
-        return {
-            "megabytes": int(done.stderr.split()[-1]) / 1024,
-            "microseconds": summary["seconds"] / count * 1e6,
-        }
+        files = {count: Path(folder) / f"{count}.ndjson" for count in (small, large)}
+        for count, path in files.items():
+            with path.open("wb") as file:
+                file.writelines(line + b"\n" for line in each_line(count))
+        for _ in range(rounds):
+            peak, slow = _run(files[large], large, Path(folder) / "store")
+            _, quick = _run(files[small], small, Path(folder) / "store")
+            ratios.append(slow / quick)
+            megabytes.append(peak)
+    return ratios, megabytes
+
+
+def _run(path: Path, count: int, store: Path) -> tuple[float, float]:
+    """Peak memory in MB and microseconds per event of ``millrace run`` in a process and a store of its own."""
+    # VmHWM is the program's own; ru_maxrss would count what the parent held when it forked.
+    measured = (
+        "import sys; from millrace.entrypoints.cli import main\n"
+        "try: main()\n"
+        "finally: print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr)"
+    )
+    catalog_file = str(Path(__file__).parent / "catalog.py")
+    arguments = ["run", str(path), "--catalog", catalog_file, "--store", f"file:{store}", "--json"]
+    done = subprocess.run([sys.executable, "-c", measured, *arguments], capture_output=True, check=True, text=True)
+    shutil.rmtree(store)
+    summary = json.loads(done.stdout)
+    assert summary["events"] == summary["curated"] + summary["duplicate"] == count, "not every event was processed"
+    return int(done.stderr.split()[-1]) / 1024, summary["seconds"] / count * 1e6
