@@ -150,7 +150,7 @@ class ForeignLane:
         fields: list[Any] = [(f"e_{label}", *kinds[label]) for label in pointers]
         rename = {f"e_{label}": pointer[1:] for label, pointer in pointers.items()}
         self._has = frozenset(pointers)
-        self._open = msgspec.json.Decoder(
+        self._decode_envelope = msgspec.json.Decoder(
             msgspec.defstruct("Envelope", fields, rename=rename, kw_only=True, gc=False)
         ).decode
 
@@ -160,7 +160,7 @@ class ForeignLane:
             return None
         source, has = self._source, self._has
         try:
-            envelope: Any = self._open(record)
+            envelope: Any = self._decode_envelope(record)
             found = envelope.e_type if "type" in has else source.type
             name = source.types.get(found, found)
             data = self._decoders[name](record)
