@@ -1,4 +1,4 @@
-"""The catalog that is measured: one type with two rules, a derived field, and a view by hour and currency."""
+"""The catalog that is measured: one type with two rules, a transform, and a view by hour and currency."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -35,9 +35,20 @@ def has_items(event: Purchase) -> bool:
     return event.items > 0
 
 
-@catalog.derive(Purchase)
-def size(event: Any) -> dict[str, Any]:
-    return {"large": event.amount >= 1000}
+@catalog.transform(Purchase)
+def curate(event: Any) -> dict[str, Any]:
+    return {
+        "order_id": event.order_id,
+        "customer_id": event.customer_id,
+        "amount": event.amount,
+        "currency": event.currency,
+        "tax": event.tax,
+        "items": event.items,
+        "channel": event.channel,
+        "country": event.country,
+        "coupon": event.coupon,
+        "large": event.amount >= 1000,
+    }
 
 
 catalog.view(

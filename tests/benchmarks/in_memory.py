@@ -15,8 +15,8 @@ from millrace.core.times import to_micros
 from millrace.core.views.projection import results
 from millrace.entrypoints.platform import Platform
 
-from .catalog import amount_is_plausible, catalog, has_items
-from .workload import EventModel, PurchaseEvent, RefundEvent, chunks, curate
+from .catalog import amount_is_plausible, catalog, curate, has_items
+from .workload import EventModel, PurchaseEvent, RefundEvent, chunks
 
 HOUR = 3_600_000_000
 Totals = dict[tuple[int, str], tuple[int, Decimal, Decimal]]

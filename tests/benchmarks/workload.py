@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -69,22 +69,6 @@ class EventModel(BaseModel, strict=True, extra="forbid", frozen=True):
     subject: Text | None = None
     schemaVersion: int | None = None
     data: PurchaseModel
-
-
-def curate(data: PurchaseModel) -> dict[str, Any]:
-    """The curated fields as the rival writes them down."""
-    return {
-        "order_id": data.order_id,
-        "customer_id": data.customer_id,
-        "amount": data.amount,
-        "currency": data.currency,
-        "tax": data.tax,
-        "items": data.items,
-        "channel": data.channel,
-        "country": data.country,
-        "coupon": data.coupon,
-        "large": data.amount >= 1000,
-    }
 
 
 def lines(count: int) -> list[bytes]:
