@@ -33,6 +33,22 @@ class OtherCatalog(PermanentError):
     """A receipt was accepted under another catalog, which would make other events of it."""
 
 
+class UnknownJob(PermanentError):
+    """The orchestrator knows no job of that name."""
+
+
+class JobConflict(PermanentError):
+    """A job's name is taken by a job that is to do something else."""
+
+
+class DataQualityError(PermanentError):
+    """More of a job's events would be rejected than it allows; nothing was written."""
+
+
+class JobMismatch(PermanentError):
+    """What a job loaded does not add up with the ledger."""
+
+
 class Unstorable(PermanentError):
     """A store cannot hold one record of a batch.
 

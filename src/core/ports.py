@@ -9,6 +9,7 @@ from typing import Protocol
 
 import attrs
 
+from .jobs import JobEvent, JobSpec, JobStatus, State
 from .records import (
     Changes,
     Curated,
@@ -85,15 +86,24 @@ class CuratedStore(Protocol):
         """Up to ``limit`` records of a type with time in [since, until), in order of sort key, beyond ``after``."""
         ...
 
-    def changes(self, after: int, limit: int) -> Changes:
-        """Up to ``limit`` insertions with position > ``after`` (0: from the first), in order of position.
-
-        A position that was seen is followed by greater ones only: nothing appears behind a reader.
-        """
-        ...
-
     def count(self) -> int:
         """How many curated events there are, counting each event once however many parts it has."""
+        ...
+
+
+class ChangeFeed(Protocol):
+    """The insertions of curated events, as the views see them. Each is in one origin, once."""
+
+    def origins(self) -> Sequence[str]:
+        """The origins there are now; those whose changes have expired are gone."""
+        ...
+
+    def changes(self, origin: str, after: int, limit: int) -> Changes:
+        """Up to ``limit`` insertions with position > ``after`` (0: from the first), in order of position.
+
+        A position that was seen is followed by greater ones only: nothing appears behind a reader. Fewer than
+        ``limit`` may be answered at any time, none only where there are no more.
+        """
         ...
 
 
@@ -181,13 +191,64 @@ class DeadLetters(Protocol):
         ...
 
 
+class JobFiles(Protocol):
+    """Small files of jobs: manifests, and what each shard came to."""
+
+    def write(self, job: str, name: str, body: bytes) -> None:
+        """Keep it durably before returning; a file of that name is replaced, whole."""
+        ...
+
+    def read(self, job: str, name: str) -> bytes | None:
+        """The file's bytes; None if there is none."""
+        ...
+
+    def names(self, job: str, prefix: str) -> Sequence[str]:
+        """The names of a job's files that begin with ``prefix``, in order."""
+        ...
+
+
+class Orchestrator(Protocol):
+    """Runs jobs: plan, validate every shard, gate, load every shard, reconcile."""
+
+    def start(self, spec: JobSpec, name: str | None = None) -> str:
+        """Start a job and return its name. Starting the same spec under a name that is taken changes nothing; another
+        spec: ``JobConflict``. Names are 1 to 80 of A–Z, a–z, 0–9, - and _; None makes one up.
+        """
+        ...
+
+    def status(self, job: str) -> JobStatus:
+        """How it stands. Raises ``UnknownJob``."""
+        ...
+
+    def history(self, job: str) -> Sequence[JobEvent]:
+        """What happened to it, in order. Raises ``UnknownJob``."""
+        ...
+
+    def list(self, *, limit: int, state: State | None = None) -> Sequence[JobStatus]:
+        """Up to ``limit`` jobs, the latest first; with ``state`` only those that stand so."""
+        ...
+
+    def stop(self, job: str) -> None:
+        """Stop it; what was done stays done. One that is over is left as it is. Raises ``UnknownJob``."""
+        ...
+
+    def retry(self, job: str) -> None:
+        """Go on with one that failed or was stopped, with the steps and shards that did not succeed.
+
+        One that runs or has succeeded is left as it is. Raises ``UnknownJob``.
+        """
+        ...
+
+
 @attrs.frozen
 class Stores:
     """One adapter's implementation of every port that keeps something."""
 
     raw: RawStore
     curated: CuratedStore
+    feed: ChangeFeed
     views: ViewStore
     ledger: Ledger
     queue: Queue
     dead_letters: DeadLetters
+    job_files: JobFiles

@@ -7,6 +7,7 @@ from ..core.identity import EARLIEST, LATEST
 from ..core.pipeline.pipeline import Pipeline
 from ..core.ports import Clock, ReceiptIds, Stores
 from ..core.services.ingest import Ingest
+from ..core.services.jobs import Jobs
 from ..core.services.process import Process
 from ..core.services.project import Project
 from ..core.services.reconcile import Reconcile
@@ -30,6 +31,7 @@ class Platform:
     project: Project
     work: Work
     reconcile: Reconcile
+    jobs: Jobs
     mended: int = 0
     busy: bool = False
 
@@ -39,19 +41,17 @@ class Platform:
         pipeline = Pipeline(catalog)
         ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids, catalog.name)
         process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
-        project = Project(catalog.views.values(), stores.curated, stores.views)
+        project = Project(catalog.views.values(), stores.feed, stores.views)
         work = Work(stores.queue, process, project)
-        return cls(catalog, stores, clock, pipeline, ingest, process, project, work, Reconcile(stores))
+        jobs = Jobs(pipeline, process, stores, clock)
+        return cls(catalog, stores, clock, pipeline, ingest, process, project, work, Reconcile(stores), jobs)
 
     def is_whole(self) -> bool:
         """Whether every receipt has a ledger entry and every view has seen all changes. Only reads."""
         # Up to beyond the end of time: for all time exactly, curated events would be counted too.
         if self.reconcile.run(since=EARLIEST, until=LATEST + 1).missing:
             return False
-        curated, views = self.stores.curated, self.stores.views
-        origin = curated.changes(0, 0).origin
-        cursors = {views.cursor(view.signature, origin) for view in self.catalog.views.values()}
-        return not any(curated.changes(cursor, 1).records for cursor in cursors)
+        return self.project.is_current()
 
     def mend(self) -> int:
         """Process what a crash has left: receipts without a ledger entry, queued ones, changes not in the views.

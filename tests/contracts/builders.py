@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from millrace.core.ports import Stores
 from millrace.core.records import Curated, DeadLetter, Lineage, Marker, RawObject, Receipt, RowKey, ViewRow, Violation
 
 NOON = 1_767_960_000_000_000
@@ -93,3 +94,9 @@ def typed(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [typed(item) for item in value]
     return (type(value).__name__, value)
+
+
+def origin_of(stores: Stores) -> str:
+    """The only origin that a store has."""
+    [origin] = stores.feed.origins()
+    return origin

@@ -23,7 +23,7 @@ from millrace.core.identity import record_key
 from millrace.core.ports import Stores
 from millrace.core.records import Changes, Curated, LedgerEntry, Marker, Message, RowKey, ViewRow
 
-from .builders import HOUR, NOON, bare, curated, dead_letter, raw_object, receipt_id, typed
+from .builders import HOUR, NOON, bare, curated, dead_letter, origin_of, raw_object, receipt_id, typed
 from .conftest import ADAPTERS, Adapter
 from .strategies import fields, values
 
@@ -107,7 +107,7 @@ class Agreement(RuleBasedStateMachine):
     @rule(limit=limits, goes_on=st.booleans())
     def changes(self, limit: int, goes_on: bool) -> None:
         pages: list[Changes] = [
-            store.curated.changes(after, limit)
+            store.feed.changes(origin_of(store), after, limit)
             for store, after in zip((self.stores, self.model), self.seen, strict=True)
         ]
         assert contents(pages[0].records) == contents(pages[1].records)

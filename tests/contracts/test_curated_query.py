@@ -8,7 +8,7 @@ from millrace.core.identity import EARLIEST, LATEST, record_key, sort_key
 from millrace.core.ports import Stores
 from millrace.core.records import Curated
 
-from .builders import NOON, bare, curated, marker, receipt_id
+from .builders import NOON, bare, curated, marker, origin_of, receipt_id
 
 OTHER = receipt_id(NOON + 1000)
 
@@ -127,4 +127,4 @@ def test_markers_are_no_curated_events(stores: Stores) -> None:
     assert list(stores.curated.mark([])) == []
     stores.curated.mark([marker("a")])
     assert stores.curated.count() == 0
-    assert list(stores.curated.changes(0, 9).records) == []
+    assert list(stores.feed.changes(origin_of(stores), 0, 9).records) == []

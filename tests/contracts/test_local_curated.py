@@ -10,7 +10,7 @@ from millrace.adapters.local import open_local
 from millrace.adapters.local.database import NAME
 from millrace.core.errors import Unstorable
 
-from .builders import NOON, curated, marker, receipt_id
+from .builders import NOON, curated, marker, origin_of, receipt_id
 from .test_curated_store import everything
 
 
@@ -29,9 +29,9 @@ def test_a_record_that_cannot_be_stored_is_named_before_anything_is_written(tmp_
         with pytest.raises(Unstorable) as raised:
             store.stores.curated.check(batch)
         assert raised.value.position == 1
-        assert everything(store.stores.curated) == []
+        assert everything(store.stores) == []
         assert list(store.stores.curated.insert([batch[0], batch[2]])) == [None, None]
-        assert len(everything(store.stores.curated)) == 2
+        assert len(everything(store.stores)) == 2
 
 
 def test_a_marker_that_cannot_be_stored_is_named_before_anything_is_written(tmp_path: Path) -> None:
@@ -48,8 +48,8 @@ def test_changes_from_memory_equal_changes_from_disk(tmp_path: Path) -> None:
             store.stores.curated.insert([curated(f"{batch}-{n}", index=n) for n in range(5)])
             for after in range(17):
                 for limit in (0, 1, 3, 100):
-                    ours = store.stores.curated.changes(after, limit)
-                    theirs = reader.stores.curated.changes(after, limit)
+                    ours = store.stores.feed.changes(origin_of(store.stores), after, limit)
+                    theirs = reader.stores.feed.changes(origin_of(reader.stores), after, limit)
                     assert list(ours.positions) == list(theirs.positions)
                     assert [record.id for record in ours.records] == [record.id for record in theirs.records]
 
@@ -59,9 +59,9 @@ def test_a_failed_insert_leaves_nothing_in_changes(tmp_path: Path) -> None:
         store.stores.curated.insert([curated("a")])
         with pytest.raises(OverflowError):
             store.stores.curated.insert([curated("b"), curated("c", time=2**70)])
-        assert [record.id for record in everything(store.stores.curated)] == ["a"]
+        assert [record.id for record in everything(store.stores)] == ["a"]
         store.stores.curated.insert([curated("d")])
-        assert [record.id for record in everything(store.stores.curated)] == ["a", "d"]
+        assert [record.id for record in everything(store.stores)] == ["a", "d"]
 
 
 def test_the_view_for_people_shows_every_column(tmp_path: Path) -> None:

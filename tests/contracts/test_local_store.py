@@ -18,7 +18,7 @@ from millrace.adapters.local.errors import translated
 from millrace.core.errors import StoreError, TransientError
 from millrace.core.records import LedgerEntry
 
-from .builders import NOON, curated, dead_letter, files, marker, raw_object, receipt_id, row
+from .builders import NOON, curated, dead_letter, files, marker, origin_of, raw_object, receipt_id, row
 from .test_curated_store import everything
 
 
@@ -128,7 +128,7 @@ def test_a_reader_beside_a_writer_sees_whole_batches_and_a_growing_history(tmp_p
         after = 0
         while len(seen) < 3000:
             assert reader.stores.curated.count() % 50 == 0
-            page = reader.stores.curated.changes(after, 10**6)
+            page = reader.stores.feed.changes(origin_of(reader.stores), after, 10**6)
             assert len(page.records) % 50 == 0
             seen += [record.id for record in page.records]
             after = max([after, *page.positions])
@@ -146,14 +146,14 @@ def test_threads_share_one_store(tmp_path: Path) -> None:
                 store.stores.curated.insert(
                     [curated(f"{name}-{n}"), curated(f"shared-{n}", receipt=receipt_id(NOON, name))]
                 )
-                store.stores.curated.changes(0, 10**6)
+                store.stores.feed.changes(origin_of(store.stores), 0, 10**6)
 
         threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        found = everything(store.stores.curated)
+        found = everything(store.stores)
         assert len(found) == len({record.id for record in found}) == 4 * 30 + 30
         assert len(store.stores.raw.list(since=0, until=NOON * 2, after=None, limit=1000)) == 120
 
@@ -195,7 +195,7 @@ def test_a_database_with_a_damaged_page_is_said_to_be_damaged(tmp_path: Path) ->
     content[8192:] = os.urandom(len(content) - 8192)
     (tmp_path / NAME).write_bytes(content)
     with pytest.raises(StoreError, match="damaged"), open_local(tmp_path, write=False) as store:
-        store.stores.curated.changes(0, 10**6)
+        store.stores.feed.changes(origin_of(store.stores), 0, 10**6)
 
 
 def test_a_refused_store_can_be_opened_once_it_is_mended(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from millrace.adapters.local import open_local
 from millrace.core.ports import Stores
 from millrace.core.records import LedgerEntry
 
-from .builders import NOON, bare, curated, dead_letter, marker, raw_object, receipt_id, row
+from .builders import NOON, bare, curated, dead_letter, marker, origin_of, raw_object, receipt_id, row
 
 Reopen = Callable[[], AbstractContextManager[Stores]]
 ENTRY = LedgerEntry(receipt=receipt_id(), events=1, curated=1)
@@ -35,7 +35,7 @@ def fill(stores: Stores) -> None:
 def check(stores: Stores) -> None:
     assert stores.raw.read(receipt_id()) == raw_object(body=b"[1]\n")
     assert list(stores.raw.list(since=0, until=NOON * 2, after=None, limit=9)) == [receipt_id()]
-    changes = stores.curated.changes(0, 9)
+    changes = stores.feed.changes(origin_of(stores), 0, 9)
     assert list(changes.records) == [bare(curated("a")), bare(curated("b", type="refund"))]
     other = receipt_id(number=5)
     assert stores.curated.insert([curated("a", receipt=other)])[0] is not None
@@ -58,10 +58,10 @@ def test_everything_is_there_after_reopening(reopen: Reopen) -> None:
 def test_positions_go_on_after_reopening(reopen: Reopen) -> None:
     with reopen() as stores:
         stores.curated.insert([curated("a"), curated("b")])
-        before = stores.curated.changes(0, 9)
+        before = stores.feed.changes(origin_of(stores), 0, 9)
     with reopen() as stores:
         stores.curated.insert([curated("c")])
-        after = stores.curated.changes(before.positions[-1], 9)
+        after = stores.feed.changes(origin_of(stores), before.positions[-1], 9)
     assert [record.id for record in after.records] == ["c"]
     assert after.positions[0] > before.positions[-1]
     assert after.origin == before.origin
@@ -126,7 +126,7 @@ def test_what_was_answered_before_a_kill_is_there_and_batches_are_whole(tmp_path
         answered = [int(process.stdout.readline()) for _ in range(batches)]
         os.kill(process.pid, signal.SIGKILL)
     with open_local(tmp_path, write=True) as store:
-        found = store.stores.curated.changes(0, 10**9).records
+        found = store.stores.feed.changes(origin_of(store.stores), 0, 10**9).records
         assert len(found) % 150 == 0
         assert len(found) >= 150 * batches
         assert [record.id for record in found] == [f"{n // 150}-{n % 150}" for n in range(len(found))]

@@ -171,8 +171,12 @@ def _check_letters(stores: Stores, fates: Fates) -> None:
 
 def check_positions(stores: Stores) -> None:
     """Law 4, which holds at any moment: a row is the fold of exactly what its position says, and so is a cursor."""
-    origin = stores.curated.changes(0, 0).origin
-    changes = stores.curated.changes(0, 10**6)
+    for origin in stores.feed.origins():
+        _check_positions_of(stores, origin)
+
+
+def _check_positions_of(stores: Stores, origin: str) -> None:
+    changes = stores.feed.changes(origin, 0, 10**6)
     numbered = [
         (position, Kept(r.type, r.time, r.source, r.id, r.fields))
         for position, r in zip(changes.positions, changes.records, strict=True)

@@ -113,6 +113,8 @@ def _world(**ports: Callable[[], object]) -> Callable[[], World]:
     def opened() -> World:
         world = World()
         others: dict[str, Any] = {name: port() for name, port in ports.items()}
+        if "curated" in others:  # in memory it is the feed, too
+            others["feed"] = others["curated"]
         world.stores = attrs.evolve(world.stores, **others)
         return world
 
@@ -121,7 +123,7 @@ def _world(**ports: Callable[[], object]) -> Callable[[], World]:
 
 def _with_project(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
     platform = assemble(stores, clock, ids)
-    project = _CursorFirst(catalog.views.values(), stores.curated, stores.views)
+    project = _CursorFirst(catalog.views.values(), stores.feed, stores.views)
     return attrs.evolve(platform, project=project, work=Work(stores.queue, platform.process, project))
 
 

@@ -13,6 +13,7 @@ from millrace.adapters.memory import memory_stores
 from millrace.core.pipeline.pipeline import Pipeline
 from millrace.core.ports import Clock, ReceiptIds, Stores
 from millrace.core.services.ingest import Ingest
+from millrace.core.services.jobs import Jobs
 from millrace.core.services.process import Process
 from millrace.core.services.project import Project
 from millrace.core.services.reconcile import Reconcile
@@ -98,7 +99,7 @@ def assemble(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
     """As ``Platform.assemble``, but the catalog is compiled once for all."""
     compiled = pipeline()
     process = Process(compiled, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
-    project = Project(catalog.views.values(), stores.curated, stores.views)
+    project = Project(catalog.views.values(), stores.feed, stores.views)
     return Platform(
         catalog,
         stores,
@@ -109,4 +110,5 @@ def assemble(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
         project,
         Work(stores.queue, process, project),
         Reconcile(stores),
+        Jobs(compiled, process, stores, clock),
     )

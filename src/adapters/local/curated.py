@@ -112,16 +112,19 @@ class LocalCurated:
         )
         return [_record(row) for row in rows]
 
-    def changes(self, after: int, limit: int) -> Changes:
+    def origins(self) -> Sequence[str]:
+        return [ORIGIN]
+
+    def changes(self, origin: str, after: int, limit: int) -> Changes:
         with self._database.lock:
             tail = self._tail
         if tail is not None and after >= tail[0] - 1:
             _, positions, records = tail
             start = bisect_right(positions, after)
             stop = start + max(limit, 0)
-            return Changes(ORIGIN, positions[start:stop], records[start:stop])
+            return Changes(origin, positions[start:stop], records[start:stop])
         rows = self._database.fetch(_CHANGES, (after, max(limit, 0)))
-        return Changes(ORIGIN, [row[0] for row in rows], [_record(row) for row in rows])
+        return Changes(origin, [row[0] for row in rows], [_record(row) for row in rows])
 
     def count(self) -> int:
         # A plain count walks the smallest index; the partial one holds only second and further parts.

@@ -10,6 +10,7 @@ from .curated import LocalCurated
 from .database import NAME, Database
 from .dead_letters import LocalDeadLetters
 from .errors import translated
+from .job_files import LocalJobFiles
 from .ledger import LocalLedger
 from .lock import WriterLock
 from .queue import LocalQueue
@@ -35,13 +36,16 @@ class LocalStore:
             except BaseException:
                 self._database.close(durably=False)
                 raise
+        curated = LocalCurated(self._database)
         self.stores = Stores(
             raw=raw,
-            curated=LocalCurated(self._database),
+            curated=curated,
+            feed=curated,
             views=LocalViews(self._database),
             ledger=LocalLedger(self._database),
             queue=queue,
             dead_letters=LocalDeadLetters(self._database),
+            job_files=LocalJobFiles(path / "jobs", write=self.writable),
         )
 
     def close(self) -> None:

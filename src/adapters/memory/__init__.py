@@ -3,7 +3,9 @@
 from ...core.ports import Stores
 from .curated import MemoryCurated
 from .dead_letters import MemoryDeadLetters
+from .job_files import MemoryJobFiles
 from .ledger import MemoryLedger
+from .orchestrator import MemoryOrchestrator
 from .queue import MemoryQueue
 from .raw import MemoryRaw
 from .views import MemoryViews
@@ -11,7 +13,9 @@ from .views import MemoryViews
 __all__ = [
     "MemoryCurated",
     "MemoryDeadLetters",
+    "MemoryJobFiles",
     "MemoryLedger",
+    "MemoryOrchestrator",
     "MemoryQueue",
     "MemoryRaw",
     "MemoryViews",
@@ -21,11 +25,14 @@ __all__ = [
 
 def memory_stores() -> Stores:
     """Empty stores that live as long as the object. Made for one thread: they hold no locks."""
+    curated = MemoryCurated()
     return Stores(
         raw=MemoryRaw(),
-        curated=MemoryCurated(),
+        curated=curated,
+        feed=curated,
         views=MemoryViews(),
         ledger=MemoryLedger(),
         queue=MemoryQueue(),
         dead_letters=MemoryDeadLetters(),
+        job_files=MemoryJobFiles(),
     )

@@ -77,9 +77,12 @@ class MemoryCurated:
         for event_type in touched:
             self._by_type[event_type].sort(key=_sort_key)
 
-    def changes(self, after: int, limit: int) -> Changes:
+    def origins(self) -> Sequence[str]:
+        return [ORIGIN]
+
+    def changes(self, origin: str, after: int, limit: int) -> Changes:
         records = self._changes[after : after + limit]
-        return Changes(ORIGIN, range(after + 1, after + 1 + len(records)), records)
+        return Changes(origin, range(after + 1, after + 1 + len(records)), records)
 
     def count(self) -> int:
         return sum(record.part == 0 for record in self._changes)

@@ -18,7 +18,7 @@ from ..schema.constraints import check_expression
 from ..schema.shapes import Choice, Field, Leaf, OneOf, Record, Shape
 from ..schema.twins import build_expression
 from ..views.projection import groupable
-from .readers import only_reads
+from .readers import handed_on, only_reads
 
 Step = Callable[[Any], dict[str, Any] | None]
 NUMBERS = frozenset({int, Decimal, type(None)})
@@ -57,8 +57,14 @@ def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence
         lines += [f"if not {rule}({needs[rule]}):", "    return None"]
     settled: dict[str, set[type] | None] = {}
     if declared.transform is not None:
-        lines += [f"f = transform({needs['transform']})", "if f.__class__ is not dict:", "    return None"]
-        lines += _storable("f", shape)
+        lines.append(f"f = transform({needs['transform']})")
+        known = handed_on(declared.transform, readable)
+        if known is None:
+            lines += ["if f.__class__ is not dict:", "    return None", *_storable("f", shape)]
+        else:  # a dict with these keys it is; what it hands on was checked when it was decoded
+            kinds = {field.name: _kinds_of(field) for field in shape.fields}
+            settled = {key: None if name is None else kinds[name] for key, name in known.items()}
+            lines += _held("f", [key for key, found in settled.items() if found is None])
     else:
         settled = {field.name: _kinds_of(field) if filled else None for field in shape.fields}
         lines += _fields_and_derived(declared, "e" if made else "t", needs.get("derive"))
@@ -90,13 +96,19 @@ def _fields_and_derived(declared: EventType, holder: str, argument: str | None) 
     derived = {tuple(name for name in record if name not in known) for record in example_records(declared)}
     if len(derived) == 1:  # these keys it is, or a KeyError; then nothing is left to check of them
         names = derived.pop()
-        lines += [f"if len(d) != {len(names)}:", "    return None"]
-        for number, name in enumerate(names):
-            lines += [f"v{number} = d[{name!r}]"]
-            lines += [f"if v{number}.__class__ not in TEXTS and not is_held(v{number}):", "    return None"]
+        lines += [f"if len(d) != {len(names)}:", "    return None", *_held("d", names)]
         return [*lines, f"f = {{{', '.join([*fields, *(f'{name!r}: v{n}' for n, name in enumerate(names))])}}}"]
     lines += [*_storable("d", declared.shape), f"f = {{{', '.join([*fields, '**d'])}}}"]
     return [*lines, f"if len(f) != {len(fields)} + len(d):", "    return None"]
+
+
+def _held(record: str, names: Sequence[str]) -> list[str]:
+    """Lines that set v0, v1, … to the record's values of these names, and return None if one cannot be stored."""
+    lines = []
+    for number, name in enumerate(names):
+        lines.append(f"v{number} = {record}[{name!r}]")
+        lines += [f"if v{number}.__class__ not in TEXTS and not is_held(v{number}):", "    return None"]
+    return lines
 
 
 def _instance(shape: Record, names: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from ..identity import content_hash
 from ..pipeline.failures import rejected_letter
 from ..pipeline.pipeline import Batch, Pipeline
 from ..ports import Clock, CuratedStore, DeadLetters, Ledger, RawStore
-from ..records import Curated, DeadLetter, LedgerEntry, Lineage, Marker, Outcome, RawObject, Reason, Violation
+from ..records import Curated, DeadLetter, LedgerEntry, Lineage, Marker, Outcome, RawObject, Reason, Receipt, Violation
 
 
 class Process:
@@ -41,9 +41,8 @@ class Process:
         ``OtherCatalog`` for a receipt that was accepted under another catalog, unless ``adopt``.
         """
         raw = raw or self._raw.read(receipt)
-        accepted, mine = raw.receipt.catalog, self._pipeline.catalog.name
-        if accepted not in ("", mine) and not adopt:
-            raise OtherCatalog(f"Receipt {receipt} was accepted under catalog {accepted!r}; this is {mine!r}.")
+        if not adopt:
+            require_catalog(raw.receipt, self._pipeline.catalog.name)
         batch = self._pipeline.run(raw, self._clock.now())
         own_times = dict.fromkeys(batch.unmarked)
         records = self._marked(batch)
@@ -134,6 +133,12 @@ class Process:
             except Unstorable as error:
                 refuse([*records][error.position], error)
         return []
+
+
+def require_catalog(receipt: Receipt, mine: str) -> None:
+    """Raise ``OtherCatalog`` for a receipt that was accepted under another catalog than ``mine``."""
+    if receipt.catalog not in ("", mine):
+        raise OtherCatalog(f"Receipt {receipt.id} was accepted under catalog {receipt.catalog!r}; this is {mine!r}.")
 
 
 class _Firsts:

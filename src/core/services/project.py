@@ -7,7 +7,7 @@ a crash, changes nothing the second time.
 from collections.abc import Iterable
 
 from ..errors import TransientError
-from ..ports import CuratedStore, ViewStore
+from ..ports import ChangeFeed, ViewStore
 from ..records import Changes, Curated
 from ..views.projection import bucket, fold
 from ..views.view import View
@@ -18,20 +18,31 @@ MAX_RACES = 100
 class Project:
     """Folds what was curated into the views of a catalog."""
 
-    def __init__(self, views: Iterable[View], curated: CuratedStore, rows: ViewStore) -> None:
-        self._views, self._curated, self._rows = tuple(views), curated, rows
+    def __init__(self, views: Iterable[View], feed: ChangeFeed, rows: ViewStore) -> None:
+        self._views, self._feed, self._rows = tuple(views), feed, rows
 
     def step(self, limit: int = 5000) -> int:
-        """Fold the next changes that some view has not seen, at most ``limit``, and say how many: 0 if there are none.
+        """Fold the next changes that some view has not seen, at most ``limit`` of each origin, and say how many: 0 if
+        there are none.
 
         A view that is new starts from the first change.
         """
         if not self._views:
             return 0
-        origin = self._curated.changes(0, 0).origin
+        return sum(self._step(origin, limit) for origin in self._feed.origins())
+
+    def is_current(self) -> bool:
+        """Whether every view has seen all changes. Only reads."""
+        return not any(
+            self._feed.changes(origin, self._rows.cursor(view.signature, origin), 1).records
+            for origin in self._feed.origins()
+            for view in self._views
+        )
+
+    def _step(self, origin: str, limit: int) -> int:
         cursors = {view: self._rows.cursor(view.signature, origin) for view in self._views}
         start = min(cursors.values())
-        changes = self._curated.changes(start, limit)
+        changes = self._feed.changes(origin, start, limit)
         if not changes.records:
             return 0
         self.fold(changes, [view for view, cursor in cursors.items() if cursor < changes.positions[-1]])
