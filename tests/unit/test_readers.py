@@ -109,7 +109,7 @@ def caught(event: Any) -> Any:
 
 def another_object(event: Any) -> Any:
     other = OUTSIDE
-    return {"a": other.a, "b": event.b}
+    return {"a": other.a, "b": event.b}  # type: ignore[attr-defined]
 
 
 def unknown_field(event: Any) -> Any:
