@@ -7,6 +7,9 @@
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 SCHEDULES ?= 2000
 ARGS ?=
+# What `make package` packs, and for which machine: arm64 (Lambda) or host (this one).
+ARCH ?= arm64
+CATALOG ?= millrace.core.catalogs.retail:catalog
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +19,7 @@ DEMO := .millrace-demo
 # ---------------------------------------------------------------------------------------------------------- for people
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: $(VENV)/runtime $(VENV)/editable ## a tour: sample events, processed, looked at and reconciled
@@ -33,7 +36,7 @@ run: $(VENV)/runtime $(VENV)/editable ## a tour: sample events, processed, looke
 	say millrace reconcile --store file:$(DEMO)/store
 
 .PHONY: test
-test: $(VENV)/dev $(VENV)/editable ## the test-suite with branch coverage (ARGS="-k redrive" narrows it)
+test: $(VENV)/dev $(VENV)/editable $(VENV)/npm ## the test-suite with branch coverage (ARGS="-k redrive" narrows it)
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
 
 .PHONY: lint
@@ -43,7 +46,17 @@ lint: $(VENV)/dev $(VENV)/editable ## ruff, mypy and the layers
 	@# mypy reads the package through the editable install; name the files as their author knows them.
 	@found=$$($(BIN)/mypy -p millrace -p tests 2>&1); status=$$?; \
 	printf '%s\n' "$$found" | sed 's|^build/__editable__[^/]*/millrace/|src/|'; exit $$status
+	@$(BIN)/mypy deploy/package.py
 	@$(BIN)/lint-imports --no-logo
+
+.PHONY: lint-deploy
+lint-deploy: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/sam/done $(VENV)/checkov/done ## the template and the state machine, by sam, checkov and asl-validator
+	@MILLRACE_SAM=$(CURDIR)/$(VENV)/sam/bin/sam MILLRACE_CHECKOV=$(CURDIR)/$(VENV)/checkov/bin/checkov \
+	  $(BIN)/python -m pytest -q tests/deploy $(ARGS)
+
+.PHONY: package
+package: $(VENV)/dev $(VENV)/editable ## what `sam deploy` ships (ARCH=arm64 or host, CATALOG=module:attribute or a file)
+	@$(BIN)/python deploy/package.py --arch $(ARCH) --catalog '$(CATALOG)' $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/dev $(VENV)/editable ## the benchmarks
@@ -54,17 +67,18 @@ soak: $(VENV)/dev $(VENV)/editable ## simulated schedules with faults (SCHEDULES
 	@$(BIN)/python -m tests.simulation $(SCHEDULES) $(ARGS)
 
 .PHONY: pins
-pins: $(VENV)/place ## resolve requirements/*.txt again, to the newest versions that pyproject.toml allows
-	@$(PIP) install uv
+pins: $(VENV)/dev ## resolve requirements/*.txt again, to the newest versions that pyproject.toml allows
 	@# From within requirements/, so that the comments in the files name no path of this machine.
 	@cd requirements && pin='../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header' && \
 	$$pin --all-extras --group ../pyproject.toml:dev ../pyproject.toml --output-file dev.txt && \
-	$$pin --constraints dev.txt ../pyproject.toml --output-file runtime.txt
+	$$pin --constraints dev.txt ../pyproject.toml --output-file runtime.txt && \
+	$$pin --constraints dev.txt lambda.in --output-file lambda.txt && \
+	$$pin sam.in --output-file sam.txt && $$pin checkov.in --output-file checkov.txt
 
 .PHONY: clean
 clean: ## remove what the other targets made
 	@rm -rf $(VENV) $(DEMO) build dist *.egg-info .coverage .coverage.* htmlcov \
-	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	  tests/aws/npm/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -------------------------------------------------------------------------------------------------------------- set-up
@@ -95,6 +109,21 @@ $(VENV)/runtime: $(VENV)/place requirements/runtime.txt
 $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
 	@echo 'Installing what its tests need' >&2
 	@$(PIP) install -r requirements/dev.txt
+	@touch $@
+
+# Tools that want other versions of what the tests use live in environments of their own.
+$(VENV)/%/done: requirements/%.txt $(VENV)/dev
+	@echo 'Installing $*' >&2
+	@$(BIN)/python -m venv --clear $(VENV)/$* && $(VENV)/$*/bin/python -m pip --quiet --quiet \
+	  --disable-pip-version-check --no-input install -r $<
+	@touch $@
+
+# Without node the tests that need it are skipped, and say so.
+$(VENV)/npm: tests/aws/npm/package-lock.json $(VENV)/place
+	@if command -v npm >/dev/null; then \
+	  echo 'Installing what the tests need of npm' >&2; \
+	  npm ci --prefix tests/aws/npm --no-audit --no-fund --loglevel=error >&2; \
+	fi
 	@touch $@
 
 # In its strict mode the editable install links file by file, so it is made again when a file comes or goes.

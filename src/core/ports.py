@@ -163,7 +163,10 @@ class Queue(Protocol):
         ...
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
-        """They are done with. A message that is gone already is no error."""
+        """They are done with. A message that is gone already is no error.
+
+        Whether an old token acknowledges a later delivery of the same message is open; who has one has processed it.
+        """
         ...
 
     def release(self, messages: Sequence[Message]) -> None:

@@ -1,12 +1,8 @@
-"""Wiring by name: catalogs from ``module:attribute`` or a file, stores from a URL."""
+"""Wiring by name: the platform on the store that a URL names."""
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import attrs
 
@@ -14,42 +10,31 @@ from ..adapters.local import open_local
 from ..adapters.memory import memory_stores
 from ..adapters.system import RandomReceiptIds, SystemClock
 from ..core.catalog import Catalog
-from ..core.errors import CatalogError, StoreError
+from ..core.errors import StoreError
+from ..core.ports import Stores
 from .platform import Platform
-
-
-def load_catalog(name: str) -> Catalog:
-    """The catalog that ``module:attribute`` or the path of a .py file (with ``:attribute``, by default
-    ``catalog``) names, checked as a whole. Raises ``CatalogError`` with a sentence.
-    """
-    where, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
-    if not where or where.endswith(".py") or name.endswith(".py"):
-        path, attribute = (name, "catalog") if name.endswith(".py") else (where, attribute)
-        module = _module_of_file(Path(path))
-    else:
-        module = _module(where if attribute else name, name)
-    catalog = getattr(module, attribute or "catalog", None)
-    if not isinstance(catalog, Catalog):
-        raise CatalogError(f"{name}: there is no catalog named {attribute or 'catalog'!r} in it.")
-    catalog.check()
-    return catalog
 
 
 @contextmanager
 def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Platform]:
-    """The platform on a store: ``memory:`` or ``file:PATH``.
+    """The platform on a store: ``memory:``, ``file:PATH`` or ``aws:STACK``.
 
     A file store is mended when it is opened. With ``write`` it is created if need be, and nobody else may be writing
     to it. Without, it must exist; others may write meanwhile, and only where something needs mending and nobody is
-    writing is the writer's lock taken, until it is mended. Raises ``StoreError``.
+    writing is the writer's lock taken, until it is mended. On a stack the functions process what is accepted, and
+    a schedule mends: opening it only looks the stack up. Raises ``StoreError``.
     """
     clock, ids = SystemClock(), RandomReceiptIds()
     scheme, _, rest = store.partition(":")
     if scheme == "memory":
         yield Platform.assemble(catalog, memory_stores(), clock, ids)
         return
+    if scheme == "aws" and rest:
+        with _open_stack(rest, catalog) as stores:
+            yield attrs.evolve(Platform.assemble(catalog, stores, clock, ids), attended=True)
+        return
     if scheme != "file" or not rest:
-        raise StoreError(f"{store!r} names no store; use file:PATH or memory: .")
+        raise StoreError(f"{store!r} names no store; use file:PATH, aws:STACK or memory: .")
     path = Path(rest)
     if write:
         with open_local(path, write=True) as local:
@@ -74,31 +59,16 @@ def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Plat
         yield attrs.evolve(platform, mended=mended, busy=busy)
 
 
-def _module_of_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise CatalogError(f"{path}: there is no such catalog file.")
-    spec = importlib.util.spec_from_file_location(f"millrace_catalog_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise CatalogError(f"{path}: is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # annotations are looked up there
+@contextmanager
+def _open_stack(stack: str, catalog: Catalog) -> Iterator[Stores]:
     try:
-        spec.loader.exec_module(module)
-    except CatalogError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise CatalogError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
-    return module
-
-
-def _module(name: str, whole: str) -> ModuleType:
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(name)
-    except CatalogError:
-        raise
+        from ..adapters.aws.clients import Clients
+        from ..adapters.aws.stack import stack_resources
+        from ..adapters.aws.store import open_aws
     except ModuleNotFoundError as error:
-        raise CatalogError(f"{whole}: there is no module {error.name!r}.") from None
-    except (Exception, SystemExit) as error:
-        raise CatalogError(f"{whole}: cannot be imported: {type(error).__name__}: {error}") from error
+        if error.name != "botocore":
+            raise
+        raise StoreError("stores on AWS need the extra aws: pip install 'millrace[aws]'") from None
+    clients = Clients()
+    with open_aws(stack_resources(clients, stack), clients, shards=catalog.shards) as stores:
+        yield stores

@@ -19,7 +19,8 @@ class Platform:
     """A catalog at work on a store.
 
     ``mended`` is how many receipts were processed when it was opened, left over from a crash. ``busy`` says that
-    another process was writing to the store, so that what it has in hand may be missing still.
+    another process was writing to the store, so that what it has in hand may be missing still. ``attended`` says that
+    other processes work on the queue all the time, as a stack's functions do.
     """
 
     catalog: Catalog
@@ -34,6 +35,7 @@ class Platform:
     jobs: Jobs
     mended: int = 0
     busy: bool = False
+    attended: bool = False
 
     @classmethod
     def assemble(cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds) -> "Platform":

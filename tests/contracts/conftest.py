@@ -1,58 +1,58 @@
 """The registry of adapters, and the fixtures that run every contract test on each of them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import attrs
 import pytest
 
-from millrace.adapters.faults import Fault, Injector, faulty, patient
-from millrace.adapters.local import open_local
-from millrace.adapters.memory import memory_stores
 from millrace.core.ports import Stores
+
+from ..aws.dynalite import why_not
+from .aws import on_dynalite, on_moto
+from .places import Opener, in_a_folder, in_memory, in_throttled_memory
 
 
 @attrs.frozen
 class Adapter:
-    """How to open the stores of an adapter in a folder; ``persistent`` ones are there again when opened again."""
+    """Where the stores of an adapter are opened, given a folder; ``persistent`` ones are there again when opened again.
+
+    ``missing`` says what lacks here that it needs, None if nothing.
+    """
 
     name: str
-    open: Callable[[Path], AbstractContextManager[Stores]]
+    place: Callable[[Path], AbstractContextManager[Opener]]
     persistent: bool
+    missing: Callable[[], str | None] = lambda: None
 
-
-@contextmanager
-def _memory(_: Path) -> Iterator[Stores]:
-    yield memory_stores()
-
-
-@contextmanager
-def _throttled(_: Path) -> Iterator[Stores]:
-    yield patient(faulty(memory_stores(), Injector(rate=0.3, kinds=[Fault.THROTTLED])))
-
-
-@contextmanager
-def _local(path: Path) -> Iterator[Stores]:
-    with open_local(path, write=True) as store:
-        yield store.stores
+    def require(self) -> None:
+        """Skip the test where something is missing."""
+        if (reason := self.missing()) is not None:
+            pytest.skip(reason)
 
 
 ADAPTERS = [
-    Adapter("memory", _memory, persistent=False),
-    Adapter("throttled memory", _throttled, persistent=False),
-    Adapter("local", _local, persistent=True),
+    Adapter("memory", in_memory, persistent=False),
+    Adapter("throttled memory", in_throttled_memory, persistent=False),
+    Adapter("local", in_a_folder, persistent=True),
+    Adapter("moto", on_moto, persistent=True),
+    # Its feed cannot tell in which order one batch came, so it is not compared step by step.
+    Adapter("dynalite", on_dynalite, persistent=False, missing=why_not),
 ]
 
 
 @pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.name)
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     """Empty stores of each adapter."""
-    with request.param.open(tmp_path / "store") as opened:
+    request.param.require()
+    with request.param.place(tmp_path) as opener, opener() as opened:
         yield opened
 
 
 @pytest.fixture(params=[adapter for adapter in ADAPTERS if adapter.persistent], ids=lambda adapter: adapter.name)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], AbstractContextManager[Stores]]:
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same stores at every call, of each adapter that keeps them."""
-    return lambda: request.param.open(tmp_path / "store")
+    request.param.require()
+    with request.param.place(tmp_path) as opener:
+        yield opener

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,8 @@ from millrace.core.ports import Stores
 from millrace.core.records import LedgerEntry
 
 from .builders import NOON, bare, curated, dead_letter, marker, origin_of, raw_object, receipt_id, row
+from .places import Opener
 
-Reopen = Callable[[], AbstractContextManager[Stores]]
 ENTRY = LedgerEntry(receipt=receipt_id(), events=1, curated=1)
 
 
@@ -47,7 +45,7 @@ def check(stores: Stores) -> None:
     assert stores.dead_letters.get("a" * 32) == dead_letter()
 
 
-def test_everything_is_there_after_reopening(reopen: Reopen) -> None:
+def test_everything_is_there_after_reopening(reopen: Opener) -> None:
     with reopen() as stores:
         fill(stores)
     for _ in range(2):
@@ -55,7 +53,7 @@ def test_everything_is_there_after_reopening(reopen: Reopen) -> None:
             check(stores)
 
 
-def test_positions_go_on_after_reopening(reopen: Reopen) -> None:
+def test_positions_go_on_after_reopening(reopen: Opener) -> None:
     with reopen() as stores:
         stores.curated.insert([curated("a"), curated("b")])
         before = stores.feed.changes(origin_of(stores), 0, 9)
@@ -67,7 +65,7 @@ def test_positions_go_on_after_reopening(reopen: Reopen) -> None:
     assert after.origin == before.origin
 
 
-def test_what_was_in_hand_is_delivered_again_after_reopening(reopen: Reopen) -> None:
+def test_what_was_in_hand_is_delivered_again_after_reopening(reopen: Opener) -> None:
     with reopen() as stores:
         stores.queue.send("r1")
         stores.queue.send("r2")

@@ -38,7 +38,7 @@ def test_reading_a_store_that_does_not_exist_creates_none(tmp_path: Path, comman
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("url", ["ftp://x", "data", "file:", "aws:x"])
+@pytest.mark.parametrize("url", ["ftp://x", "data", "file:", "aws:"])
 def test_what_names_no_store_is_told(command: list[str], url: str) -> None:
     assert "names no store" in fails(2, *command, "--store", url, stdin=b"")
 

@@ -14,6 +14,7 @@ from millrace.adapters.faults import Crash, Fault, FaultyClock, Injector, faulty
 from millrace.core.errors import TransientError
 
 from ..simulation import traffic
+from ..simulation.aws import AwsWorld
 from ..simulation.client import send
 from ..simulation.endings import settle
 from ..simulation.laws import check_positions, receipts_of
@@ -60,7 +61,7 @@ class Laws(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.platform = assemble(faulty(self.place.stores, self.injector), self.clock, self.ids)
+        self.platform = assemble(faulty(self.place.exposed, self.injector), self.clock, self.ids)
 
     def attempt(self, trouble: Trouble, work: Callable[..., Any], *args: Any) -> None:
         self.injector.plan = {} if trouble is None else {self.injector.calls + trouble[0]: trouble[1]}
@@ -138,6 +139,10 @@ class LawsOnLocal(Laws):
     world = LocalWorld
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Laws, 400), (LawsOnLocal, 80)])
+class LawsOnAws(Laws):
+    world = AwsWorld
+
+
+@pytest.mark.parametrize(("machine", "examples"), [(Laws, 400), (LawsOnLocal, 80), (LawsOnAws, 6)])
 def test_the_laws_hold_after_every_sequence_of_events(machine: type[Laws], examples: int) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=25))
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=25, deadline=None))

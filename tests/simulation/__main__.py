@@ -4,10 +4,20 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from .sabotage import SABOTAGES, Sabotage
 from .schedule import run
-from .world import WORLDS
+from .world import LocalWorld, World
+
+
+def _on_aws(seed: int) -> World:
+    from .aws import AwsWorld  # what it imports takes longer than many a schedule
+
+    return AwsWorld(seed)
+
+
+WORLDS: dict[str, Callable[[int], World]] = {"memory": World, "local": LocalWorld, "aws": _on_aws}
 
 
 def main() -> int:

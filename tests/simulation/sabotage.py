@@ -30,7 +30,7 @@ class Sabotage:
     """What takes the place of the memory stores or of the platform, and the laws that must be seen broken."""
 
     laws: Sequence[int]
-    world: Callable[[], World] = World
+    world: Callable[[int], World] = World
     assemble: Assemble = assemble
 
 
@@ -109,8 +109,8 @@ class _Unqueued(Ingest):
             self._queue.send(raw.receipt.id)
 
 
-def _world(**ports: Callable[[], object]) -> Callable[[], World]:
-    def opened() -> World:
+def _world(**ports: Callable[[], object]) -> Callable[[int], World]:
+    def opened(seed: int) -> World:
         world = World()
         others: dict[str, Any] = {name: port() for name, port in ports.items()}
         if "curated" in others:  # in memory it is the feed, too

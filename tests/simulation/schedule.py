@@ -35,9 +35,9 @@ class Report:
     broken: BaseException | None = None
 
 
-def run(seed: int, world: Callable[[], World] = World, assemble: Assemble = assemble) -> Report:
+def run(seed: int, world: Callable[[int], World] = World, assemble: Assemble = assemble) -> Report:
     """Run the schedule of a seed from its beginning to the laws."""
-    report, place = Report(seed), world()
+    report, place = Report(seed), world(seed)
     try:
         Schedule(report, place, assemble).run()
     except Exception as error:  # whatever escapes from a service when only its surroundings failed is a break, too
@@ -57,7 +57,7 @@ class Schedule:
         self._injector = Injector(self._chance, rate=self._chance.choice(RATES), on_call=self._switch)
         self._clock = FaultyClock(TickingClock(self._chance), self._injector)
         self._ids = SeededIds(self._chance)
-        self._platform = assemble(faulty(world.stores, self._injector), self._clock, self._ids)
+        self._platform = assemble(faulty(world.exposed, self._injector), self._clock, self._ids)
         self._tasks: list[greenlet] = []
         self._accepted: dict[str, Request] = {}
         self._killed = 0
@@ -80,7 +80,9 @@ class Schedule:
         self._finish()
         self._report.receipts = len(self._accepted)
         self._report.calls = self._injector.calls
-        self._report.faults = Counter({str(fault): n for fault, n in self._injector.counts.items()})
+        self._report.faults = (
+            Counter({str(fault): n for fault, n in self._injector.counts.items()}) + self._world.faults
+        )
         self._report.faults["killed"] = self._killed
         self._report.trace = self._trace.hexdigest()
         self._report.state = settle(self._world, self._assemble, self._clock, self._ids, self._accepted)

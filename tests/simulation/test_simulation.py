@@ -4,6 +4,7 @@ import pytest
 
 from millrace.adapters.faults import Fault
 
+from .aws import AwsWorld
 from .sabotage import SABOTAGES
 from .schedule import Report, run
 from .world import LocalWorld
@@ -27,6 +28,14 @@ def test_the_laws_hold_under_every_schedule(block: int) -> None:
 @pytest.mark.parametrize("block", range(2))
 def test_the_laws_hold_on_the_local_store_too(block: int) -> None:
     _whole([run(seed, LocalWorld) for seed in range(1000 + block * 20, 1000 + (block + 1) * 20)])
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_the_laws_hold_on_aws_too_while_its_calls_fail(block: int) -> None:
+    reports = [run(seed, AwsWorld) for seed in range(3000 + block * 4, 3000 + (block + 1) * 4)]
+    _whole(reports)
+    faults = sum((report.faults for report in reports), Counter[str]())
+    assert faults.keys() >= {"throttled call", "lost call", "timed_out call", "unavailable call"}
 
 
 def test_the_same_seed_gives_the_same_switches_and_the_same_state() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -26,10 +27,19 @@ START = 1_795_399_200_000_000  # 2026-11-23T02:00:00Z
 
 
 class World:
-    """The memory adapter: its stores outlive a restart."""
+    """The memory adapter: its stores outlive a restart.
 
-    def __init__(self) -> None:
+    Workers work on ``exposed``, where an adapter's own surroundings may fail; ``stores`` are the same ones, looked at
+    from outside, where they never do. ``faults`` counts what failed.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
         self.stores = memory_stores()
+        self.faults: Counter[str] = Counter()
+
+    @property
+    def exposed(self) -> Stores:
+        return self.stores
 
     def expire(self) -> None:
         """What was received and not acknowledged becomes visible again."""
@@ -46,7 +56,8 @@ class World:
 class LocalWorld(World):
     """The local adapter, in memory-backed files where there are such."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        self.faults = Counter()
         shared = Path("/dev/shm")
         self._folder = Path(tempfile.mkdtemp(prefix="millrace-", dir=shared if shared.is_dir() else None))
         self._open()
@@ -62,9 +73,6 @@ class LocalWorld(World):
     def close(self) -> None:
         self._store.close()
         shutil.rmtree(self._folder)
-
-
-WORLDS = {"memory": World, "local": LocalWorld}
 
 
 class TickingClock:

@@ -33,6 +33,11 @@ class Catalog:
     def __repr__(self) -> str:
         return f"<Catalog {self.name!r}: {len(self.types)} types, {len(self.views)} views>"
 
+    @property
+    def shards(self) -> dict[str, int]:
+        """Of each type that is spread over several partitions, how many."""
+        return {name: declared.shards for name, declared in self.types.items() if declared.shards > 1}
+
     def event(
         self,
         name: str,

@@ -74,11 +74,10 @@ class Ingest:
         Raises ``BodyError`` where it is too large, in an unknown encoding or of an unsupported type,
         ``NothingAccepted`` where nothing in it is an event; then nothing is stored.
         """
-        content = _content(body, content_encoding)
+        content = content_of(body, content_encoding)
         receipt = self._receipt(source, content_type, foreign, idempotency_key, headers or {}, origin, 1)
         raw = RawObject(receipt, content)
-        if not is_json(content_type) and not is_binary_mode(raw):
-            raise BodyError(f"{content_type} is not supported; send JSON.", code="content-type")
+        require_json(raw)
         answer = self._answer(raw)
         if answer.rejected and not answer.events:
             raise NothingAccepted(answer.rejected)
@@ -129,10 +128,7 @@ class Ingest:
         self._queue.send(raw.receipt.id, raw)
 
     def _answer(self, raw: RawObject) -> Accepted:
-        documents = self._decoder.documents(raw)
-        if len(documents) > MAX_EVENTS:
-            message = f"The body holds {len(documents)} events; {MAX_EVENTS} are allowed."
-            raise BodyError(message, code="too-large", reason="too-large")
+        documents = documents_of(raw, self._decoder)
         events, rejected = [], []
         for index, document in enumerate(documents):
             try:
@@ -144,7 +140,25 @@ class Ingest:
         return Accepted(raw.receipt.id, len(events), rejected, events)
 
 
-def _content(body: bytes, encoding: str) -> bytes:
+def require_json(raw: RawObject) -> None:
+    """Raise ``BodyError`` (code ``content-type``) for a body of a type that no form of request has."""
+    if not is_json(raw.receipt.content_type) and not is_binary_mode(raw):
+        raise BodyError(f"{raw.receipt.content_type} is not supported; send JSON.", code="content-type")
+
+
+def documents_of(raw: RawObject, decoder: Decoder) -> Sequence[bytes]:
+    """The documents of a request. Raises ``BodyError`` (code ``too-large``) for more than ``MAX_EVENTS``."""
+    documents = decoder.documents(raw)
+    if len(documents) > MAX_EVENTS:
+        message = f"The body holds {len(documents)} events; {MAX_EVENTS} are allowed."
+        raise BodyError(message, code="too-large", reason="too-large")
+    return documents
+
+
+def content_of(body: bytes, encoding: str) -> bytes:
+    """The content of a request's body. Raises ``BodyError``: ``too-large``, ``gzip`` (damaged), ``encoding``
+    (unknown).
+    """
     if len(body) > MAX_BODY:
         message = f"The body has {len(body)} bytes; {MAX_BODY} are allowed."
         raise BodyError(message, code="too-large", reason="too-large")

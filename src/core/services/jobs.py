@@ -73,6 +73,7 @@ class Jobs:
 
         Raises ``JobMismatch`` naming what does not.
         """
+        self._spec(job)  # of a job that was never planned, nothing would be missing
         shards, loaded = self.shards(job), self._files.names(job, "loaded/")
         if missing := len(shards) - len(loaded):
             raise JobMismatch(f"{missing} of {len(shards)} shards were not loaded.")

@@ -1,16 +1,14 @@
 """``millrace catalog``: what the catalog declares."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
+from ..rows import contents
 from .exits import Fault
 from .options import Site, as_json, on_a_site
 from .output import print_json, print_table
-
-if TYPE_CHECKING:
-    from ...core.catalog import Catalog
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"))
 
@@ -36,13 +34,13 @@ def list_(*, form: str | None, site: Site) -> None:
     Example:
       millrace catalog list --catalog ./shop.py --json
     """
-    contents = _contents(site.load())
+    declared = contents(site.load())
     if form:
-        print_json(contents)
+        print_json(declared)
         return
-    click.echo(f"Catalog {contents['catalog']}")
+    click.echo(f"Catalog {declared['catalog']}")
     for kind in ("types", "views", "sources"):
-        if rows := contents[kind]:
+        if rows := declared[kind]:
             click.echo()
             texts = [{name: _joined(name, value) for name, value in row.items()} for row in rows]
             print_table(list(rows[0]), texts)
@@ -71,42 +69,6 @@ def schema(*, type: str, version: int | None, site: Site, **_: Any) -> None:
         raise Fault(f"There is no schema of {type!r} in version {version}: its class declares {known}.")
     encoded = msgspec.json.Encoder(decimal_format="number").encode(json_schema(loaded.name, declared))
     click.echo(msgspec.json.format(encoded, indent=2).decode())
-
-
-def _contents(loaded: "Catalog") -> dict[str, Any]:
-    return {
-        "catalog": loaded.name,
-        "types": [
-            {
-                "name": each.name,
-                "version": each.version,
-                "oldest": each.oldest,
-                "identity": each.identity,
-                "unknown": each.unknown,
-                "rules": [rule.name for rule in each.rules],
-                "fields": [field.name for field in each.shape.fields],
-            }
-            for each in loaded.types.values()
-        ],
-        "views": [
-            {
-                "name": each.name,
-                "over": each.over,
-                "every": _seconds(each.every),
-                "by": list(each.by),
-                "measures": {name: measure.signature for name, measure in each.measures.items()},
-            }
-            for each in loaded.views.values()
-        ],
-        "sources": [
-            {"name": each.name, "type": each.type, "records": each.records, "id": each.id, "time": each.time}
-            for each in loaded.sources.values()
-        ],
-    }
-
-
-def _seconds(micros: int) -> int | float:
-    return micros / 1_000_000 if micros % 1_000_000 else micros // 1_000_000
 
 
 def _joined(name: str, value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..rows import ENVELOPE, event_row
 from .exits import Fault, warn
 from .options import Site, Span, as_csv, as_json, as_ndjson, in_a_span, on_a_site
 from .output import cell, print_csv, print_objects, print_table
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ...core.records import Curated
     from ..platform import Platform
 
-ENVELOPE = ("eventId", "eventType", "eventTime", "source", "subject", "schemaVersion", "curatedAt", "receipt")
 SHOWN_TO_PEOPLE = 100
 _PAGE = 1000
 
@@ -70,28 +70,6 @@ def events(
                 warn(f"These are the first {limit}; --limit 0 shows all")
 
 
-def as_row(record: "Curated") -> dict[str, Any]:
-    """A curated event as it is shown: its envelope, then its fields."""
-    from ...core.times import format_time
-
-    row: dict[str, Any] = {
-        "eventId": record.id,
-        "eventType": record.type,
-        "eventTime": format_time(record.time),
-        "source": record.source,
-    }
-    if record.subject is not None:
-        row["subject"] = record.subject
-    row |= {
-        "schemaVersion": record.version,
-        "curatedAt": format_time(record.curated_at),
-        "receipt": record.receipt,
-    }
-    for name, value in record.fields.items():
-        row[f"fields.{name}" if name in ENVELOPE else name] = value
-    return row
-
-
 def _print_table(rows: list[dict[str, Any]]) -> None:
     columns = [name for name in _columns(rows) if name not in ("eventType", "schemaVersion", "curatedAt", "receipt")]
     if not any("subject" in row for row in rows):
@@ -118,7 +96,7 @@ def _matching(
     unseen = {name for name, _ in wanted}
     scanned = 0
     for record in _records(platform, event_type, span):
-        row = as_row(record)
+        row = event_row(record)
         scanned += 1
         unseen -= row.keys()
         if all(name in row and _equals(row[name], text) for name, text in wanted):

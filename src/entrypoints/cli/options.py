@@ -1,6 +1,5 @@
 """Options that commands share, and what they stand for."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ...core.identity import EARLIEST, LATEST
-from ...core.times import parse_time
+from ..instants import EXAMPLE, instant
 from .exits import warn
 from .logs import Log
 
@@ -20,8 +19,6 @@ DEFAULT_STORE = "file:./.millrace"
 DEFAULT_CATALOG = "millrace.core.catalogs.retail:catalog"
 
 Command = Callable[..., Any]
-_RELATIVE = re.compile(r"([0-9]{1,9})([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class Site(NamedTuple):
@@ -33,7 +30,7 @@ class Site(NamedTuple):
 
     def load(self) -> "Catalog":
         """The catalog. Raises ``CatalogError``."""
-        from ..bootstrap import load_catalog
+        from ..catalogs import load_catalog
 
         return load_catalog(self.catalog)
 
@@ -58,15 +55,12 @@ def as_time(_: click.Context, __: click.Parameter, value: str | None) -> int | N
     """An instant in microseconds: RFC 3339, a date (its first instant in UTC), or a time ago (90s, 15m, 2h, 7d, 1w)."""
     if value is None:
         return None
-    if ago := _RELATIVE.fullmatch(value):
-        from ...adapters.system import SystemClock
+    from ...adapters.system import SystemClock
 
-        return max(SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]] * 1_000_000, EARLIEST)
     try:
-        return parse_time(f"{value}T00:00:00Z" if len(value) == len("2026-11-23") else value)
+        return instant(value, SystemClock().now())
     except ValueError:
-        example = "RFC 3339 (2026-11-23T02:00:00Z), a date, or a time ago (2h, 7d)"
-        raise click.BadParameter(f"{value!r} is no time: give {example}.") from None
+        raise click.BadParameter(f"{value!r} is no time: give {EXAMPLE}.") from None
 
 
 def on_a_site(command: Command) -> Command:
@@ -78,7 +72,7 @@ def on_a_site(command: Command) -> Command:
         default=DEFAULT_STORE,
         show_default=True,
         metavar="URL",
-        help="The store: file:PATH or memory: (env MILLRACE_STORE).",
+        help="The store: file:PATH, aws:STACK or memory: (env MILLRACE_STORE).",
     )
     @click.option(
         "--catalog",

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from ...core.numbers import plain
+from ..rows import shown
 
 Row = Mapping[str, Any]
 _BLOCK = 500
@@ -22,17 +23,6 @@ _FOLDED = 24
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _SIX_PLACES, _WIDE = Decimal("0.000001"), Context(prec=200)
 _NUMBERS = (int, Decimal, float)
-
-
-def shown(value: Any) -> Any:
-    """A value as JSON shows it: Decimals are strings in plain notation, everything else is what it is."""
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, Mapping):
-        return {key: shown(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [shown(item) for item in value]
-    return value
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..files import Advance, Chunk, Input, Trouble, find_inputs, read
+from ..following import follow
 from .exits import FAILED, OK, WRONG_USAGE, warn
 from .logs import Log
 from .options import Site, as_json, on_a_site
@@ -38,7 +39,8 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
     Reads .json (one document a file), .ndjson and .jsonl (one event a line), each also with .gz; directories
     recursively, in name order, passing over other files. Standard input is read as lines. What cannot be decoded, or
     is no valid event, becomes a dead letter and is no failure of the command; a file that cannot be read is: the rest
-    is processed and the exit code is 1. Running a file again changes nothing.
+    is processed and the exit code is 1. Running a file again changes nothing. On a stack, the stack's functions process
+    what this command sends; it ends when they have.
 
     \b
     Examples:
@@ -52,13 +54,22 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
     totals, troubles = Totals(), []
     with site.open(write=True) as platform, _progress(inputs, site.log) as advance:
         started = time.perf_counter()
+        sent: dict[str, Chunk] = {}
         for item in _items(inputs, advance):
             if isinstance(item, Trouble):
                 troubles.append(item.message)
-            else:
-                for entry in _process(platform, item, source):
+                continue
+            receipt = _accept(platform, item, source)
+            if platform.attended:
+                sent[receipt] = item._replace(body=b"")  # the place is wanted for the log, the bytes are not
+                continue
+            for entry in platform.work.drain():
+                if entry.receipt == receipt:
                     totals.add(entry)
                     _log(site.log, entry, item)
+        for entry in follow(sent, platform.stores.ledger):
+            totals.add(entry)
+            _log(site.log, entry, sent[entry.receipt])
     seconds = time.perf_counter() - started  # closing the store makes the last of it durable, and counts
     for message in troubles:
         warn(message)
@@ -105,9 +116,9 @@ def _items(inputs: Sequence[Input], advance: Advance) -> Iterator[Chunk | Troubl
         yield from read(source, advance)
 
 
-def _process(platform: "Platform", chunk: Chunk, source: str | None) -> Iterator["LedgerEntry"]:
-    """The ledger entry of a chunk, once it is processed."""
-    receipt = platform.ingest.chunk(
+def _accept(platform: "Platform", chunk: Chunk, source: str | None) -> str:
+    """The receipt of a chunk, which is durable and queued from now on."""
+    return platform.ingest.chunk(
         chunk.body,
         source=source or DEFAULT_SOURCE,
         content_type=chunk.content_type,
@@ -115,7 +126,6 @@ def _process(platform: "Platform", chunk: Chunk, source: str | None) -> Iterator
         line=chunk.line,
         foreign=source if source in platform.catalog.sources else None,
     )
-    return (entry for entry in platform.work.drain() if entry.receipt == receipt)
 
 
 def _log(log: Log, entry: "LedgerEntry", chunk: Chunk) -> None:
@@ -124,7 +134,6 @@ def _log(log: Log, entry: "LedgerEntry", chunk: Chunk) -> None:
         receipt_id=entry.receipt,
         origin=chunk.origin,
         line=chunk.line,
-        bytes=len(chunk.body),
         events=entry.events,
         curated=entry.curated,
         duplicate=entry.duplicate,

@@ -52,10 +52,11 @@ def view(*, name: str, groups: Sequence[str], form: str | None, span: Span, site
         rows = list(_rows(platform, views[name], span))
     from ...core.times import format_time
     from ...core.views.projection import results
+    from ..rows import view_row
 
     found = results(views[name], rows, by)
     if form == "json":
-        print_objects(({"window": format_time(r.window), "group": r.group, **r.measures} for r in found), form)
+        print_objects(map(view_row, found), form)
         return
     columns = ["window", *by, *views[name].measures]
     flat: list[dict[str, Any]] = [{"window": format_time(r.window), **r.group, **r.measures} for r in found]

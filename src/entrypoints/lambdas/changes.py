@@ -1,0 +1,75 @@
+"""A batch of the stream of curated events: decoded, folded into the views, and what failed named to Lambda."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...adapters.aws.feed import change_of
+from ...core.errors import StoreError, TransientError
+from ...core.records import Changes, Curated
+from .arrivals import STREAM, UnexpectedEvent, part
+from .function import Invocation
+
+
+def fold_batch(event: Mapping[str, Any], invocation: Invocation) -> dict[str, Any]:
+    """Fold the insertions of a batch. Answers with the first change that must come again; none where all is well.
+
+    Changes must reach the views without gaps, so after a passing failure all come again. An item that is no curated
+    event will never be one: it is told and passed over, since waiting for it would hold up its whole shard.
+    """
+    if "shardId" not in event:
+        raise UnexpectedEvent(
+            "A DynamoDB stream event came without shardId, the origin of its positions: "
+            "the event source mapping must set TumblingWindowInSeconds."
+        )
+    origin = part(event, STREAM, "shardId", str)
+    changes = _changes(event, origin, invocation)
+    failures: list[dict[str, str]] = []
+    if changes.records:
+        failures = _folded(changes, event["Records"], invocation)
+    return {"state": {}, "batchItemFailures": failures}
+
+
+def _folded(changes: Changes, records: list[Any], invocation: Invocation) -> list[dict[str, str]]:
+    services = invocation.services
+    try:
+        services.project.fold(changes, services.catalog.views.values())
+    except TransientError as error:
+        first = records[0]["dynamodb"]["SequenceNumber"]
+        invocation.log.warning(
+            "changes.deferred",
+            origin=changes.origin,
+            changes=len(changes.records),
+            error=type(error).__name__,
+            cause=str(error),
+        )
+        invocation.metrics.count("Deferred", len(changes.records))
+        return [{"itemIdentifier": first}]
+    lag = (services.clock.now() - min(record.curated_at for record in changes.records)) // 1000
+    invocation.metrics.count("Folded", len(changes.records))
+    invocation.metrics.milliseconds("ViewLag", lag)
+    invocation.log.info(
+        "changes.folded",
+        origin=changes.origin,
+        changes=len(changes.records),
+        position=str(changes.positions[-1]),
+        milliseconds_since_curated=lag,
+        milliseconds=invocation.milliseconds(),
+    )
+    return []
+
+
+def _changes(event: Mapping[str, Any], origin: str, invocation: Invocation) -> Changes:
+    found: list[tuple[int, Curated]] = []
+    for record in event["Records"]:
+        change = part(record, STREAM, "dynamodb", Mapping)
+        if part(record, STREAM, "eventName", str) == "INSERT":
+            part(change, STREAM, "NewImage", Mapping)  # without any, the stream is of another kind
+        try:
+            inserted = change_of(record)
+        except StoreError:  # its message may quote the item
+            position = str(change.get("SequenceNumber"))
+            invocation.log.error("change.refused", origin=origin, position=position, error="not a curated event")
+            invocation.metrics.count("Refused")
+        else:
+            found += [] if inserted is None else [inserted]
+    return Changes(origin, [position for position, _ in found], [curated for _, curated in found])
