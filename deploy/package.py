@@ -160,22 +160,29 @@ def compile_all(tree: Path, python: Path) -> None:
         fail(f"Something in the package does not compile.\n{done.stdout.strip()}")
 
 
-def interpreter() -> Path:
-    """Lambda's version of Python on this machine, fetched by uv if need be: only it can write its bytecode."""
+def interpreter() -> Path | None:
+    """Lambda's version of Python on this machine, fetched by uv if need be: only it can write its bytecode.
+
+    None where there is none, which is told: the functions then compile in their cold starts.
+    """
     command = f"python{LAMBDA_PYTHON}"
+    # pyenv and uv keep versions side by side: in their folder, or in that of this interpreter.
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    known = [sys.executable, shutil.which(command), *map(str, sorted(pyenv.glob(f"{LAMBDA_PYTHON}.*/bin/{command}")))]
-    for python in filter(None, known):
+    folders = dict.fromkeys([pyenv, Path(sys.base_prefix).parent])
+    beside = [path for folder in folders for path in sorted(folder.glob(f"*{LAMBDA_PYTHON}.*/bin/{command}"))]
+    for python in filter(None, [sys.executable, shutil.which(command), *map(str, beside)]):
         if version_of(python) == LAMBDA_PYTHON:
             return Path(python)
     for verb in ("find", "install", "find"):
         done = run(uv(), "python", verb, LAMBDA_PYTHON)
         if verb == "find" and done.returncode == 0:
             return Path(done.stdout.strip())
-    return fail(
-        f"Bytecode for Lambda needs Python {LAMBDA_PYTHON} on this machine, and uv could not fetch it. Install it, or"
-        " leave compiling to the cold starts (make package ARGS=--no-bytecode)."
+    print(
+        f"Bytecode for Lambda needs Python {LAMBDA_PYTHON} on this machine, and uv could not fetch it: cold starts will"
+        " compile, and take longer.",
+        file=sys.stderr,
     )
+    return None
 
 
 def version_of(python: str) -> str:
