@@ -69,7 +69,7 @@ soak: $(VENV)/dev $(VENV)/editable ## simulated schedules with faults (SCHEDULES
 .PHONY: pins
 pins: $(VENV)/dev ## resolve requirements/*.txt again, to the newest versions that pyproject.toml allows
 	@# From within requirements/, so that the comments in the files name no path of this machine.
-	@cd requirements && pin='../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header' && \
+	@cd requirements && export UV_SYSTEM_CERTS=true && pin='../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header' && \
 	$$pin --all-extras --group ../pyproject.toml:dev ../pyproject.toml --output-file dev.txt && \
 	$$pin --constraints dev.txt ../pyproject.toml --output-file runtime.txt && \
 	$$pin --constraints dev.txt lambda.in --output-file lambda.txt && \

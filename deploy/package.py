@@ -214,7 +214,8 @@ def uv() -> str:
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The outcome of a command, run with further environment variables."""
-    variables = {**os.environ, **environment}
+    # uv has its own list of authorities; with this it trusts what the system trusts, as pip does.
+    variables = {"UV_SYSTEM_CERTS": "true", **os.environ, **environment}
     return subprocess.run(command, check=False, capture_output=True, text=True, env=variables)  # noqa: S603 (our own)
 
 
