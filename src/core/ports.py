@@ -194,19 +194,19 @@ class DeadLetters(Protocol):
         ...
 
 
-class JobFiles(Protocol):
-    """Small files of jobs: manifests, and what each shard came to."""
+class Files(Protocol):
+    """Files in folders: those of jobs (manifests, and what each shard came to), those of the archive."""
 
-    def write(self, job: str, name: str, body: bytes) -> None:
+    def write(self, folder: str, name: str, body: bytes) -> None:
         """Keep it durably before returning; a file of that name is replaced, whole."""
         ...
 
-    def read(self, job: str, name: str) -> bytes | None:
+    def read(self, folder: str, name: str) -> bytes | None:
         """The file's bytes; None if there is none."""
         ...
 
-    def names(self, job: str, prefix: str) -> Sequence[str]:
-        """The names of a job's files that begin with ``prefix``, in order."""
+    def names(self, folder: str, prefix: str) -> Sequence[str]:
+        """The names of a folder's files that begin with ``prefix``, in order."""
         ...
 
 
@@ -254,4 +254,5 @@ class Stores:
     ledger: Ledger
     queue: Queue
     dead_letters: DeadLetters
-    job_files: JobFiles
+    job_files: Files
+    archive: Files

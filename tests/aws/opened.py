@@ -21,7 +21,7 @@ from moto.sqs.models import sqs_backends
 
 from millrace.adapters.aws.clients import Clients
 from millrace.adapters.aws.dead_letters import SqsDeadLetters
-from millrace.adapters.aws.job_files import S3JobFiles
+from millrace.adapters.aws.files import S3Files
 from millrace.adapters.aws.messages import MAX_MESSAGE
 from millrace.adapters.aws.orchestrator import StepFunctionsOrchestrator
 from millrace.adapters.aws.queue import SqsQueue
@@ -91,9 +91,9 @@ class Account:
         """The raw log."""
         return S3Raw(self.clients, self.raw_bucket)
 
-    def job_files(self) -> S3JobFiles:
+    def job_files(self) -> S3Files:
         """The files of jobs."""
-        return S3JobFiles(self.clients, self.analysis_bucket)
+        return S3Files(self.clients, self.analysis_bucket, "jobs")
 
     def queue(self, **arguments: Any) -> SqsQueue:
         """The processing queue; an empty one is said to be empty at once."""

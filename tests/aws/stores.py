@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from millrace.adapters.aws.clients import Clients
 from millrace.adapters.aws.dynamodb import DynamoDB
-from millrace.adapters.aws.job_files import S3JobFiles
+from millrace.adapters.aws.files import S3Files
 from millrace.adapters.aws.queue import SqsQueue
 from millrace.adapters.aws.raw import S3Raw
 from millrace.core.ports import Stores
@@ -36,7 +36,8 @@ def stores_in(account: Account, tables: Tables, clients: Clients, **shards: int)
             ledger=tables.ledger_store(database),
             queue=SqsQueue(clients, account.queue_url, wait_seconds=0, sleep=no_sleep),
             dead_letters=account.dead_letters(clients),
-            job_files=S3JobFiles(clients, account.analysis_bucket),
+            job_files=S3Files(clients, account.analysis_bucket, "jobs"),
+            archive=S3Files(clients, account.analysis_bucket, "archive"),
         )
     finally:
         database.close()

@@ -22,7 +22,7 @@ def test_making_clients_reads_no_settings_and_opens_nothing() -> None:
 
 def test_the_adapter_does_not_import_boto3() -> None:
     program = (
-        "import sys, millrace.adapters.aws.orchestrator, millrace.adapters.aws.job_files, millrace.adapters.aws.raw;"
+        "import sys, millrace.adapters.aws.orchestrator, millrace.adapters.aws.files, millrace.adapters.aws.raw;"
         "import millrace.adapters.aws.dead_letters; assert 'botocore' in sys.modules; assert 'boto3' not in sys.modules"
     )
     environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

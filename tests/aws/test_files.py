@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from millrace.adapters.aws.job_files import S3JobFiles
+from millrace.adapters.aws.files import S3Files
 from millrace.core.errors import StoreError, TransientError
 
 from .calls import Fault, keys_at_most, lost, throttled, timed_out, unavailable
@@ -38,7 +38,7 @@ def test_names_may_hold_what_addresses_cannot(account: Account) -> None:
     assert [account.job_files().read("j", name) for name in names] == [name.encode() for name in names]
 
 
-ATTEMPTS: dict[str, Callable[[S3JobFiles], object]] = {
+ATTEMPTS: dict[str, Callable[[S3Files], object]] = {
     "PutObject": lambda files: files.write("j", "plan.json", b"2"),
     "GetObject": lambda files: files.read("j", "plan.json"),
     "ListObjectsV2": lambda files: files.names("j", ""),

@@ -1,4 +1,4 @@
-"""The contract of ``JobFiles``."""
+"""The contract of ``Files``."""
 
 from millrace.core.ports import Stores
 

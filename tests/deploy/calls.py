@@ -19,8 +19,8 @@ from millrace.adapters.aws import (
     dead_letters,
     dynamodb,
     feed,
+    files,
     identities,
-    job_files,
     ledger,
     queue,
     raw,
@@ -44,7 +44,7 @@ PORTS: dict[str, type[Any]] = {
     "ledger": ledger.DynamoLedger,
     "queue": queue.SqsQueue,
     "dead_letters": dead_letters.SqsDeadLetters,
-    "job_files": job_files.S3JobFiles,
+    "job_files": files.S3Files,
 }
 ALIASES = {"files": "job_files", "rows": "views"}
 """Names under which a service keeps a port, where they are not the port's own."""

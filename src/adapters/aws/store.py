@@ -11,8 +11,8 @@ from .curated import DynamoCurated
 from .dead_letters import SqsDeadLetters
 from .dynamodb import DynamoDB
 from .feed import DynamoFeed
+from .files import S3Files
 from .identities import DynamoIdentities
-from .job_files import S3JobFiles
 from .ledger import DynamoLedger
 from .queue import WAIT_SECONDS, SqsQueue
 from .raw import S3Raw
@@ -69,5 +69,6 @@ def stores_of(
         ledger=DynamoLedger(database, resources.ledger_table),
         queue=SqsQueue(clients, resources.queue_url, wait_seconds=wait_seconds),
         dead_letters=SqsDeadLetters(clients, resources.dlq_url),
-        job_files=S3JobFiles(clients, resources.analysis_bucket),
+        job_files=S3Files(clients, resources.analysis_bucket, "jobs"),
+        archive=S3Files(clients, resources.analysis_bucket, "archive"),
     )

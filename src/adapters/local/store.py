@@ -10,7 +10,7 @@ from .curated import LocalCurated
 from .database import NAME, Database
 from .dead_letters import LocalDeadLetters
 from .errors import translated
-from .job_files import LocalJobFiles
+from .files import LocalFiles
 from .ledger import LocalLedger
 from .lock import WriterLock
 from .queue import LocalQueue
@@ -45,7 +45,8 @@ class LocalStore:
             ledger=LocalLedger(self._database),
             queue=queue,
             dead_letters=LocalDeadLetters(self._database),
-            job_files=LocalJobFiles(path / "jobs", write=self.writable),
+            job_files=LocalFiles(path / "jobs", write=self.writable),
+            archive=LocalFiles(path / "archive", write=self.writable),
         )
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from ...core.ports import Stores
 from .curated import MemoryCurated
 from .dead_letters import MemoryDeadLetters
-from .job_files import MemoryJobFiles
+from .files import MemoryFiles
 from .ledger import MemoryLedger
 from .orchestrator import MemoryOrchestrator
 from .queue import MemoryQueue
@@ -13,7 +13,7 @@ from .views import MemoryViews
 __all__ = [
     "MemoryCurated",
     "MemoryDeadLetters",
-    "MemoryJobFiles",
+    "MemoryFiles",
     "MemoryLedger",
     "MemoryOrchestrator",
     "MemoryQueue",
@@ -34,5 +34,6 @@ def memory_stores() -> Stores:
         ledger=MemoryLedger(),
         queue=MemoryQueue(),
         dead_letters=MemoryDeadLetters(),
-        job_files=MemoryJobFiles(),
+        job_files=MemoryFiles(),
+        archive=MemoryFiles(),
     )

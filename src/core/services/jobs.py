@@ -12,7 +12,7 @@ import msgspec
 from ..errors import DataQualityError, JobMismatch
 from ..jobs import JobSpec, Plan, Shard, Tally
 from ..pipeline.pipeline import Pipeline
-from ..ports import Clock, JobFiles, Stores
+from ..ports import Clock, Files, Stores
 from ..records import LedgerEntry
 from .process import Process, require_catalog
 
@@ -31,7 +31,7 @@ class Jobs:
         self._pipeline, self._process, self._stores, self._clock = pipeline, process, stores, clock
 
     @property
-    def _files(self) -> JobFiles:
+    def _files(self) -> Files:
         return self._stores.job_files
 
     def plan(self, job: str, spec: JobSpec) -> Plan:

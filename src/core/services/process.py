@@ -6,6 +6,7 @@ wrote it, and outcomes are read off that lineage.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,13 @@ from ..pipeline.failures import rejected_letter
 from ..pipeline.pipeline import Batch, Pipeline
 from ..ports import Clock, CuratedStore, DeadLetters, Ledger, RawStore
 from ..records import Curated, DeadLetter, LedgerEntry, Lineage, Marker, Outcome, RawObject, Reason, Receipt, Violation
+
+
+class Processed(NamedTuple):
+    """What a receipt came to: its ledger entry, and the dead letters among its events."""
+
+    entry: LedgerEntry
+    letters: Sequence[DeadLetter]
 
 
 class Process:
@@ -35,7 +43,11 @@ class Process:
         self._dead_letters, self._ledger, self._clock = dead_letters, ledger, clock
 
     def receipt(self, receipt: str, raw: RawObject | None = None, *, adopt: bool = False) -> LedgerEntry:
-        """Process one receipt (read from the raw log unless given) and return its ledger entry, once durable.
+        """``run``, for those who need the ledger entry only."""
+        return self.run(receipt, raw, adopt=adopt).entry
+
+    def run(self, receipt: str, raw: RawObject | None = None, *, adopt: bool = False) -> Processed:
+        """Process one receipt (read from the raw log unless given) and say what it came to, once that is durable.
 
         Raises ``TransientError`` from the ports, after which it may be called again; ``UnknownReceipt``;
         ``OtherCatalog`` for a receipt that was accepted under another catalog, unless ``adopt``.
@@ -60,7 +72,7 @@ class Process:
             dead_letters=dict(sorted(reasons.items())),
         )
         self._ledger.record(entry)
-        return entry
+        return Processed(entry, batch.letters)
 
     def _marked(self, batch: Batch) -> dict[int, Curated]:
         """The records by place, with the time of their marker where that decides their identity."""
