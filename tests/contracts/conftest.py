@@ -18,13 +18,15 @@ from .places import Opener, in_a_folder, in_memory, in_throttled_memory
 class Adapter:
     """Where the stores of an adapter are opened, given a folder; ``persistent`` ones are there again when opened again.
 
-    ``missing`` says what lacks here that it needs, None if nothing.
+    ``missing`` says what lacks here that it needs, None if nothing. ``once`` is whether its queue holds a receipt once
+    however often it was sent, and an old token acknowledges nothing, which the port leaves open.
     """
 
     name: str
     place: Callable[[Path], AbstractContextManager[Opener]]
     persistent: bool
     missing: Callable[[], str | None] = lambda: None
+    once: bool = True
 
     def require(self) -> None:
         """Skip the test where something is missing."""
@@ -36,7 +38,7 @@ ADAPTERS = [
     Adapter("memory", in_memory, persistent=False),
     Adapter("throttled memory", in_throttled_memory, persistent=False),
     Adapter("local", in_a_folder, persistent=True),
-    Adapter("moto", on_moto, persistent=True),
+    Adapter("moto", on_moto, persistent=True, once=False),
     # Its feed cannot tell in which order one batch came, so it is not compared step by step.
     Adapter("dynalite", on_dynalite, persistent=False, missing=why_not),
 ]

@@ -157,6 +157,7 @@ class Agreement(RuleBasedStateMachine):
     def list_ledger(self, **asked: Any) -> None:
         assert list(self.stores.ledger.list(**asked)) == list(self.model.ledger.list(**asked))
 
+    @precondition(lambda self: self.adapter.once)
     @rule(receipt=receipts)
     def send(self, receipt: str) -> None:
         for store in (self.stores, self.model):
