@@ -1,7 +1,8 @@
 """What a job over many receipts is asked to do, how it is cut into shards, and what is known of it."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -29,13 +30,15 @@ class State(enum.StrEnum):
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Receipts of the raw log received in [since, until), processed again.
+    """Receipts of the raw log received in [since, until), processed again; with ``types`` only those that hold an event
+    of one of these types, each of them as a whole.
 
     ``allowed_rejections`` is the share of events, 0 to 1, that may be rejected before the gate fails the job.
     """
 
     since: int = EARLIEST
     until: int = LATEST + 1
+    types: tuple[str, ...] = ()
     receipts_per_shard: int = 500
     allowed_rejections: Decimal = Decimal("0.05")
 
@@ -77,14 +80,12 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: Mapping[str, int] = {}
 
     @classmethod
-    def total(cls, tallies: Sequence["Tally"]) -> "Tally":
+    def total(cls, tallies: Iterable["Tally"]) -> "Tally":
         """All of them added up."""
-        reasons: dict[str, int] = {}
+        sums, reasons = Counter[str](), Counter[str]()
         for tally in tallies:
-            for reason, count in tally.dead_letters.items():
-                reasons[reason] = reasons.get(reason, 0) + count
-        names = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered")
-        sums = {name: sum(getattr(tally, name) for tally in tallies) for name in names}
+            sums.update({name: getattr(tally, name) for name in COUNTS})
+            reasons.update(tally.dead_letters)
         return cls(**sums, dead_letters=dict(sorted(reasons.items())))
 
     @property
@@ -92,6 +93,19 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         """Whether every event ended in exactly one outcome."""
         accounted = self.curated + self.duplicate + self.filtered + self.dead_lettered
         return self.events == accounted and self.dead_lettered == sum(self.dead_letters.values())
+
+
+COUNTS = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered")
+"""The counts of a tally by name."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a job has come: of its shards, those that were validated and loaded. None are known before the plan."""
+
+    receipts: int | None = None
+    shards: int | None = None
+    validated: int = 0
+    loaded: int = 0
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +120,10 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to a job: when, what (a step begun, done or failed), and in a few words."""
+    """Something that happened to a job: when, what (a step begun, done or failed), and in a few words.
+
+    ``kind`` is ``begun``, ``done``, ``failed``, ``stopped`` or ``retried``.
+    """
 
     at: int
     kind: str

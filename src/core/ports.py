@@ -4,7 +4,7 @@ Every method may raise ``TransientError``; a call that raised it may or may not 
 again. Adapters translate their backend's errors into these two branches and swallow none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -57,7 +57,8 @@ class RawStore(Protocol):
     def list(self, *, since: int, until: int, after: str | None, limit: int) -> Sequence[str]:
         """Up to ``limit`` ids in ascending order, beyond ``after``, received in [since, until).
 
-        Ids tell the time in milliseconds: those of every millisecond that overlaps the range are listed.
+        Ids tell the time in milliseconds: those of every millisecond that overlaps the range are listed; an empty range
+        overlaps none.
         """
         ...
 
@@ -80,6 +81,35 @@ class CuratedStore(Protocol):
 
     def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
         """For each marker, in order, the one that was first for its (source, id): this or an earlier one."""
+        ...
+
+    def find(self, records: Sequence[Curated]) -> Sequence[Curated | None]:
+        """For each record, in order, what is stored at its key. Raises ``Unstorable`` as ``insert`` does."""
+        ...
+
+    def marked(self, markers: Sequence[Marker]) -> Sequence[Marker | None]:
+        """For each marker, in order, the one that is there for its (source, id). Writes none."""
+        ...
+
+    def replace(self, records: Sequence[Curated]) -> Sequence[bool]:
+        """Write each over what is stored at its key, if that is of the same receipt and index and differs; say for each
+        whether it was written.
+
+        ``curated_at`` stays what it was, and the feed shows no change: views follow by being rebuilt. Each record by
+        itself is atomic. Raises ``Unstorable`` before writing anything.
+        """
+        ...
+
+    def delete(self, records: Sequence[Curated]) -> None:
+        """Delete what is stored at each record's key, if it is of the same receipt and index. The feed shows no change
+        from then on, or those from before as they were; markers stay.
+        """
+        ...
+
+    def restore(self, records: Sequence[Curated]) -> None:
+        """Write back what was deleted: each record whose key is free, as it is. The feed shows no change. Each record
+        by itself is atomic. Raises ``Unstorable`` before writing anything.
+        """
         ...
 
     def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
@@ -191,6 +221,26 @@ class DeadLetters(Protocol):
 
     def occurrences(self) -> Mapping[str, int]:
         """How many (receipt, index) there are for each reason, over all letters."""
+        ...
+
+    def places(self, letters: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Every (receipt, index) of those of the letters that exist, in order."""
+        ...
+
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
+        """Take these occurrences out of their letters, and count one attempt more for those that ``failed`` again.
+
+        A letter without occurrences is gone. What is gone already is no error. An attempt may be counted twice after a
+        ``TransientError``.
+        """
+        ...
+
+    def given_up(self) -> Sequence[str]:
+        """Receipts that the queue delivered in vain too often and put here, in order."""
+        ...
+
+    def forget(self, receipts: Collection[str]) -> None:
+        """They are given up no longer: they were processed."""
         ...
 
 

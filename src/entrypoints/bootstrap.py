@@ -6,12 +6,13 @@ from pathlib import Path
 
 import attrs
 
-from ..adapters.local import open_local
-from ..adapters.memory import memory_stores
+from ..adapters.local import LocalStore, open_local
+from ..adapters.local.orchestrator import LocalOrchestrator
+from ..adapters.memory import MemoryOrchestrator, memory_stores
 from ..adapters.system import RandomReceiptIds, SystemClock
 from ..core.catalog import Catalog
 from ..core.errors import StoreError
-from ..core.ports import Stores
+from ..core.ports import Orchestrator, Stores
 from .platform import Platform
 
 
@@ -27,42 +28,65 @@ def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Plat
     clock, ids = SystemClock(), RandomReceiptIds()
     scheme, _, rest = store.partition(":")
     if scheme == "memory":
-        yield Platform.assemble(catalog, memory_stores(), clock, ids)
+        platform = Platform.assemble(catalog, memory_stores(), clock, ids)
+        yield attrs.evolve(platform, runner=MemoryOrchestrator(platform.jobs, clock))
         return
     if scheme == "aws" and rest:
-        with _open_stack(rest, catalog) as stores:
-            yield attrs.evolve(Platform.assemble(catalog, stores, clock, ids), attended=True)
+        with _open_stack(rest, catalog) as (stores, runner):
+            yield attrs.evolve(Platform.assemble(catalog, stores, clock, ids), attended=True, runner=runner)
         return
     if scheme != "file" or not rest:
         raise StoreError(f"{store!r} names no store; use file:PATH, aws:STACK or memory: .")
     path = Path(rest)
     if write:
         with open_local(path, write=True) as local:
-            platform = Platform.assemble(catalog, local.stores, clock, ids)
+            platform = _on_a_folder(local, catalog)
             yield attrs.evolve(platform, mended=platform.mend())
         return
     mended, busy, held = 0, False, dict[str, str]()
     with open_local(path, write=False) as local:
-        platform = Platform.assemble(catalog, local.stores, clock, ids)
+        platform = _on_a_folder(local, catalog)
         if platform.is_whole():
             yield platform
             return
     with open_local(path, write="if-free") as local:
         if local.writable:
-            platform = Platform.assemble(catalog, local.stores, clock, ids)
+            platform = _on_a_folder(local, catalog)
             mended, held = platform.mend(), platform.work.held
         else:
             busy = True
     with open_local(path, write=False) as local:
-        platform = Platform.assemble(catalog, local.stores, clock, ids)
+        platform = _on_a_folder(local, catalog)
         platform.work.held.update(held)
         yield attrs.evolve(platform, mended=mended, busy=busy)
 
 
 @contextmanager
-def _open_stack(stack: str, catalog: Catalog) -> Iterator[Stores]:
+def open_stores(store: str, catalog: Catalog) -> Iterator[Stores]:
+    """The stores of a URL, to be read as they are: nothing is mended. Raises ``StoreError``."""
+    scheme, _, rest = store.partition(":")
+    if scheme == "aws" and rest:
+        with _open_stack(rest, catalog) as (stores, _):
+            yield stores
+    elif scheme == "file" and rest:
+        with open_local(Path(rest), write=False) as local:
+            yield local.stores
+    else:
+        raise StoreError(f"{store!r} names no store to read; use file:PATH or aws:STACK.")
+
+
+def _on_a_folder(local: LocalStore, catalog: Catalog) -> Platform:
+    clock = SystemClock()
+    platform = Platform.assemble(catalog, local.stores, clock, RandomReceiptIds())
+    runner = LocalOrchestrator(local.path, platform.jobs, clock, write=local.writable, project=platform.work.project)
+    return attrs.evolve(platform, runner=runner)
+
+
+@contextmanager
+def _open_stack(stack: str, catalog: Catalog) -> Iterator[tuple[Stores, Orchestrator]]:
     try:
         from ..adapters.aws.clients import Clients
+        from ..adapters.aws.orchestrator import StepFunctionsOrchestrator
         from ..adapters.aws.stack import stack_resources
         from ..adapters.aws.store import open_aws
     except ModuleNotFoundError as error:
@@ -70,5 +94,6 @@ def _open_stack(stack: str, catalog: Catalog) -> Iterator[Stores]:
             raise
         raise StoreError("stores on AWS need the extra aws: pip install 'millrace[aws]'") from None
     clients = Clients()
-    with open_aws(stack_resources(clients, stack), clients, shards=catalog.shards) as stores:
-        yield stores
+    resources = stack_resources(clients, stack)
+    with open_aws(resources, clients, shards=catalog.shards) as stores:
+        yield stores, StepFunctionsOrchestrator(clients, resources.state_machine_arn)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 CHUNK_BYTES = 2 * 1024 * 1024
 CHUNK_LINES = 10_000
@@ -24,18 +24,31 @@ Advance = Callable[[int], None]
 """Is told of every so many bytes read from a file, as it lies on disk."""
 
 
+class Readable(Protocol):
+    """Bytes that come one after the other."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """At most ``size`` of them, none at the end. Raises ``OSError``."""
+        ...
+
+
 class InputError(Exception):
     """A path cannot be processed at all; found before anything is. The message is a sentence."""
 
 
 class Input(NamedTuple):
-    """A file to read; ``name`` is what its receipts call it, ``size`` is in bytes on disk, 0 where not known."""
+    """A file to read; ``name`` is what its receipts call it, ``size`` is in bytes on disk, 0 where not known.
+
+    ``opened`` opens what is no file of this machine. ``version`` is something else once its bytes are others.
+    """
 
     path: str
     name: str
     lines: bool
     gzip: bool
     size: int
+    opened: Callable[[], AbstractContextManager[Readable]] | None = None
+    version: str = ""
 
 
 class Chunk(NamedTuple):
@@ -116,19 +129,27 @@ def _walk(folder: str) -> Iterator[Input]:
 
 
 def _input(path: str) -> Input | None:
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    if (kind := kind_of(path)) is None:
+        return None
+    lines, gzip = kind
+    size, version = _stat(path)
+    return Input(path, printable_name(path), lines, gzip, size, version=version)
+
+
+def kind_of(name: str) -> tuple[bool, bool] | None:
+    """Whether a file of that name is lines of JSON, and whether it is gzip; None where it is no JSON."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes[-2:]]
     gzip = suffixes[-1:] == [".gz"]
     kind = "".join(suffixes[:-1][-1:] if gzip else suffixes[-1:])
-    if kind not in (*_LINES, *_DOCUMENT):
-        return None
-    return Input(path, printable_name(path), kind in _LINES, gzip, _size(path))
+    return (kind in _LINES, gzip) if kind in (*_LINES, *_DOCUMENT) else None
 
 
-def _size(path: str) -> int:
+def _stat(path: str) -> tuple[int, str]:
     try:
-        return os.path.getsize(path)
+        found = os.stat(path)
     except OSError:
-        return 0  # what is wrong with it is said when it is opened
+        return 0, ""  # what is wrong with it is said when it is opened
+    return found.st_size, f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def printable_name(path: str) -> str:
@@ -136,7 +157,9 @@ def printable_name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _opened(source: Input) -> AbstractContextManager[BinaryIO]:
+def _opened(source: Input) -> AbstractContextManager[Readable]:
+    if source.opened is not None:
+        return source.opened()
     if source.path == STDIN:
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed")
@@ -144,7 +167,7 @@ def _opened(source: Input) -> AbstractContextManager[BinaryIO]:
     return open(source.path, "rb", buffering=0)
 
 
-def _blocks(file: BinaryIO, advance: Advance) -> Iterator[bytes]:
+def _blocks(file: Readable, advance: Advance) -> Iterator[bytes]:
     try:
         while block := file.read(_BLOCK):
             advance(len(block))

@@ -5,7 +5,8 @@ import attrs
 from ..core.catalog import Catalog
 from ..core.identity import EARLIEST, LATEST
 from ..core.pipeline.pipeline import Pipeline
-from ..core.ports import Clock, ReceiptIds, Stores
+from ..core.ports import Clock, Orchestrator, ReceiptIds, Stores
+from ..core.services.archived import Archived
 from ..core.services.ingest import Ingest
 from ..core.services.jobs import Jobs
 from ..core.services.process import Process
@@ -36,13 +37,22 @@ class Platform:
     mended: int = 0
     busy: bool = False
     attended: bool = False
+    runner: Orchestrator | None = None
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        """What runs the jobs of a platform that was opened by name."""
+        if self.runner is None:
+            raise TypeError("This platform was assembled without an orchestrator.")
+        return self.runner
 
     @classmethod
     def assemble(cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds) -> "Platform":
         """Wire the services. Raises ``CatalogError`` where the catalog's declarations do not fit together."""
         pipeline = Pipeline(catalog)
         ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids, catalog.name)
-        process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
+        archived = Archived(stores)
+        process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock, archived)
         project = Project(catalog.views.values(), stores.feed, stores.views)
         work = Work(stores.queue, process, project)
         jobs = Jobs(pipeline, process, stores, clock)

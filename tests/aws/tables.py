@@ -77,7 +77,8 @@ class ScannedFeed:
         while True:
             answer = self._database.ask("Scan", asked, self._table)
             for item in answer["Items"]:
-                self._seen.setdefault((item[PARTITION]["S"], item[SORT]["N"]), record_of(item))
+                if "restored" not in item:
+                    self._seen.setdefault((item[PARTITION]["S"], item[SORT]["N"]), record_of(item))
             if (last := answer.get("LastEvaluatedKey")) is None:
                 break
             asked["ExclusiveStartKey"] = last

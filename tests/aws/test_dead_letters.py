@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from millrace.adapters.aws.dead_letters import SqsDeadLetters, folded
+from millrace.adapters.aws.dead_letters import SqsDeadLetters
+from millrace.adapters.aws.letters import folded
 from millrace.adapters.aws.messages import MAX_MESSAGE
 from millrace.core.errors import PermanentError, TransientError
 from millrace.core.records import DeadLetter, Violation

@@ -1,12 +1,15 @@
-"""Claims about the files of jobs in S3: one call each, listings in pages, faults."""
+"""Claims about the files of jobs and of the archive in S3: one call each, listings in pages, faults."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from millrace.adapters.aws.files import S3Files
 from millrace.core.errors import StoreError, TransientError
+from millrace.core.services.archived import FOLDER, name_of
 
+from ..contracts.builders import curated
 from .calls import Fault, keys_at_most, lost, throttled, timed_out, unavailable
 from .opened import Account
 
@@ -18,6 +21,13 @@ def test_a_file_is_one_object_where_the_state_machine_looks_for_it(account: Acco
     assert account.calls.counts() == {"PutObject": 1}
     found = account.clients.get("s3").get_object(Bucket=account.analysis_bucket, Key="jobs/nightly/manifest.json")
     assert found["Body"].read() == b"[]"
+
+
+def test_a_file_of_the_archive_is_where_the_tables_of_the_lake_look_for_it(account: Account) -> None:
+    record = curated("a", type="page_view")
+    S3Files(account.clients, account.analysis_bucket, "archive").write(FOLDER, name_of(record), b"lines")
+    [found] = account.clients.get("s3").list_objects_v2(Bucket=account.analysis_bucket)["Contents"]
+    assert re.fullmatch(r"archive/curated/day=2026-01-09/type=page_view/\d{38}\.ndjson\.gz", found["Key"])
 
 
 def test_more_names_than_one_page_holds_are_listed_in_order(account: Account) -> None:

@@ -43,7 +43,13 @@ def test_a_job_is_an_execution_of_its_name_whose_input_is_the_spec(
 ) -> None:
     assert jobs.start(SPEC, "nightly") == "nightly"
     assert account.calls.counts() == {"StartExecution": 1}
-    spec = {"since": SPEC.since, "until": SPEC.until, "receipts_per_shard": 7, "allowed_rejections": "0.25"}
+    spec = {
+        "since": SPEC.since,
+        "until": SPEC.until,
+        "types": [],
+        "receipts_per_shard": 7,
+        "allowed_rejections": "0.25",
+    }
     assert started(account) == [("nightly", spec)]
     assert jobs.status("nightly").state == State.RUNNING
 

@@ -87,3 +87,102 @@ def test_what_was_returned_does_not_change_later(stores: Stores) -> None:
     assert stores.dead_letters.get(A) == msgspec.structs.replace(
         dead_letter(A), occurrences=((receipt_id(), 0), (receipt_id(), 5)), seen=2
     )
+
+
+# ------------------------------------------------------------------------------------------------------------ settling
+
+
+def test_every_place_of_a_letter_is_told_in_order(stores: Stores) -> None:
+    occurrences = tuple((receipt_id(NOON, n % 7), n) for n in range(250))
+    stores.dead_letters.add([dead_letter(A, occurrences=occurrences[:1]), dead_letter(B)])
+    stores.dead_letters.add([dead_letter(A, occurrences=occurrences[100:]), dead_letter(A, occurrences=occurrences)])
+    found = stores.dead_letters.places([A, C, B, A])
+    assert {letter: list(places) for letter, places in found.items()} == {
+        A: sorted(occurrences), B: [(receipt_id(), 0)],
+    }  # fmt: skip
+    assert stores.dead_letters.places([]) == {}
+
+
+def test_a_settled_occurrence_leaves_its_letter(stores: Stores) -> None:
+    first, second = (receipt_id(), 0), (receipt_id(NOON, 1), 4)
+    stores.dead_letters.add([dead_letter(A, occurrences=(first, second)), dead_letter(B, occurrences=(first,))])
+    stores.dead_letters.settle({A: [first]})
+    assert stores.dead_letters.get(A) == dead_letter(A, occurrences=(second,))
+    assert stores.dead_letters.get(B) == dead_letter(B, occurrences=(first,))
+    assert stores.dead_letters.occurrences() == {"invalid": 2}
+
+
+def test_a_letter_without_occurrences_is_gone(stores: Stores) -> None:
+    places = ((receipt_id(), 0), (receipt_id(), 1))
+    stores.dead_letters.add([dead_letter(A, occurrences=places), dead_letter(B)])
+    stores.dead_letters.settle({A: places})
+    assert stores.dead_letters.get(A) is None
+    assert stores.dead_letters.places([A]) == {}
+    assert [letter.id for letter in stores.dead_letters.browse(after=None, limit=9)] == [B]
+    assert stores.dead_letters.occurrences() == {"invalid": 1}
+
+
+def test_a_letter_that_failed_again_counts_an_attempt_and_keeps_what_it_was(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A), dead_letter(B)])
+    for attempts in (2, 3):
+        stores.dead_letters.settle({}, [A, A])
+        assert stores.dead_letters.get(A) == dead_letter(A, attempts=attempts)
+    assert stores.dead_letters.get(B) == dead_letter(B)
+
+
+def test_adding_a_letter_again_keeps_its_attempts(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A)])
+    stores.dead_letters.settle({}, [A])
+    stores.dead_letters.add([dead_letter(A, reason="rule", occurrences=((receipt_id(), 1),))])
+    expected = dead_letter(A, attempts=2, occurrences=((receipt_id(), 0), (receipt_id(), 1)), seen=2)
+    assert stores.dead_letters.get(A) == expected
+
+
+def test_of_one_letter_some_may_be_done_and_others_fail_again(stores: Stores) -> None:
+    places = [(receipt_id(NOON, n), n) for n in range(4)]
+    for place in places:
+        stores.dead_letters.add([dead_letter(A, occurrences=(place,))])
+    stores.dead_letters.settle({A: places[:2], B: places}, {A, C})
+    assert stores.dead_letters.get(A) == dead_letter(A, occurrences=tuple(places[2:]), seen=2, attempts=2)
+    stores.dead_letters.settle({A: [places[2]]}, {A})
+    assert stores.dead_letters.get(A) == dead_letter(A, occurrences=(places[3],), attempts=3)
+    stores.dead_letters.settle({A: [places[3]]}, {A})
+    assert list(stores.dead_letters.browse(after=None, limit=9)) == []
+
+
+def test_what_is_gone_already_is_settled_without_an_error(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A)])
+    for _ in range(2):
+        stores.dead_letters.settle({A: [(receipt_id(), 7)], B: [(receipt_id(), 0)]}, [C])
+        assert stores.dead_letters.get(A) == dead_letter(A)
+    for _ in range(2):
+        stores.dead_letters.settle({A: [(receipt_id(), 0)]})
+        assert stores.dead_letters.get(A) is None
+    stores.dead_letters.settle({})
+
+
+def test_a_letter_that_was_settled_may_come_back(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A)])
+    stores.dead_letters.settle({}, [A])
+    stores.dead_letters.settle({A: [(receipt_id(), 0)]})
+    stores.dead_letters.add([dead_letter(A)])
+    assert stores.dead_letters.get(A) == dead_letter(A)
+
+
+def test_letters_with_many_occurrences_are_settled_in_parts(stores: Stores) -> None:
+    occurrences = [(receipt_id(NOON, n % 7), n) for n in range(2500)]
+    stores.dead_letters.add([dead_letter(A, occurrences=tuple(occurrences))])
+    stores.dead_letters.settle({A: occurrences[:200]}, [A])
+    letter = stores.dead_letters.get(A)
+    assert letter is not None
+    assert (letter.seen, letter.attempts) == (2300, 2)
+    assert list(stores.dead_letters.places([A])[A]) == sorted(occurrences[200:])
+
+
+def test_nothing_is_given_up_that_was_never_delivered(stores: Stores) -> None:
+    stores.dead_letters.add([dead_letter(A)])
+    stores.queue.send(receipt_id())
+    assert list(stores.dead_letters.given_up()) == []
+    stores.dead_letters.forget([receipt_id()])
+    stores.dead_letters.forget([])
+    assert stores.dead_letters.get(A) == dead_letter(A)

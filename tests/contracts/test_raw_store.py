@@ -118,3 +118,9 @@ def test_after_need_not_exist(stores: Stores) -> None:
 
 def test_an_empty_log_lists_nothing(stores: Stores) -> None:
     assert list(stores.raw.list(**EVER)) == []  # type: ignore[arg-type]
+
+
+def test_an_empty_range_within_a_millisecond_holds_nothing(stores: Stores) -> None:
+    stores.raw.append(raw_object(NOON))
+    for until in (NOON + 1, NOON):
+        assert list(stores.raw.list(since=NOON + 1, until=until, after=None, limit=9)) == []

@@ -27,12 +27,15 @@ from millrace.adapters.aws import (
     sweep,
     views,
 )
-from millrace.core.services import ingest, jobs, process, project, reconcile
+from millrace.core.services import archived, boundary, generations, ingest, jobs, process, project, reconcile
 
 SERVICES: dict[str, type[Any]] = {
+    "archived": archived.Archived,
+    "boundaries": boundary.Boundaries,
     "ingest": ingest.Ingest,
     "process": process.Process,
     "project": project.Project,
+    "generations": generations.Generations,
     "reconcile": reconcile.Reconcile,
     "jobs": jobs.Jobs,
 }
@@ -45,6 +48,7 @@ PORTS: dict[str, type[Any]] = {
     "queue": queue.SqsQueue,
     "dead_letters": dead_letters.SqsDeadLetters,
     "job_files": files.S3Files,
+    "archive": files.S3Files,
 }
 ALIASES = {"files": "job_files", "rows": "views"}
 """Names under which a service keeps a port, where they are not the port's own."""

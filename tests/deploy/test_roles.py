@@ -18,7 +18,7 @@ STARTS: Final[dict[str, set[tuple[str, str]]]] = {
     "Validation": {("jobs", "plan"), ("jobs", "validate"), ("jobs", "gate")},
     "Transformation": {("process", "receipt"), ("jobs", "load")},
     "Analytics": {("project", "fold"), ("jobs", "reconcile"), ("reconcile", "run")},
-    "Query": {("curated", "query"), ("views", "rows")},
+    "Query": {("curated", "query"), ("generations", "current_rows"), ("views", "rows")},
 }
 """What each function calls of the services, or of the ports themselves."""
 
@@ -31,6 +31,8 @@ PLACES = {
     ("job_files", "s3:ListBucket"): ANALYSIS,
     ("job_files", "s3:GetObject"): f"{ANALYSIS}/jobs/*",
     ("job_files", "s3:PutObject"): f"{ANALYSIS}/jobs/*",
+    ("archive", "s3:ListBucket"): ANALYSIS,
+    ("archive", "s3:GetObject"): f"{ANALYSIS}/archive/*",
 }
 ARNS = {
     "curated": "${StorageCuratedTable.Arn}",
@@ -41,7 +43,7 @@ ARNS = {
     "dead_letters": "${StorageDeadLetterQueue.Arn}",
 }
 
-MAY_BE_MISSING = {("raw", "read"): RAW, ("job_files", "read"): ANALYSIS}
+MAY_BE_MISSING = {("raw", "read"): RAW, ("job_files", "read"): ANALYSIS, ("archive", "read"): ANALYSIS}
 """Who reads an object that may not be there must be allowed to list the bucket, or S3 says that it is forbidden (API
 reference, GetObject).
 """

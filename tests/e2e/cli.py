@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from millrace.entrypoints.cli import main
 
 
-def millrace(*arguments: str | Path, store: Path | None = None, stdin: bytes | None = None) -> Result:
+def millrace(*arguments: str | Path | int, store: Path | None = None, stdin: bytes | None = None) -> Result:
     """The result of a command; ``store`` is the folder of its store."""
     where = [] if store is None else ["--store", f"file:{store}"]
     result = CliRunner(env={"MILLRACE_STORE": None, "MILLRACE_CATALOG": None}).invoke(
@@ -20,13 +20,13 @@ def millrace(*arguments: str | Path, store: Path | None = None, stdin: bytes | N
     return result
 
 
-def succeeds(*arguments: str | Path, store: Path | None = None, stdin: bytes | None = None) -> Result:
+def succeeds(*arguments: str | Path | int, store: Path | None = None, stdin: bytes | None = None) -> Result:
     result = millrace(*arguments, store=store, stdin=stdin)
     assert result.exit_code == 0, result.output
     return result
 
 
-def fails(code: int, *arguments: str | Path, store: Path | None = None, stdin: bytes | None = None) -> str:
+def fails(code: int, *arguments: str | Path | int, store: Path | None = None, stdin: bytes | None = None) -> str:
     """The one sentence that a command which fails says on standard error."""
     result = millrace(*arguments, store=store, stdin=stdin)
     assert result.exit_code == code, result.output
@@ -37,12 +37,12 @@ def fails(code: int, *arguments: str | Path, store: Path | None = None, stdin: b
     return sentence
 
 
-def document(*arguments: str | Path, store: Path | None = None, stdin: bytes | None = None) -> Any:
+def document(*arguments: str | Path | int, store: Path | None = None, stdin: bytes | None = None) -> Any:
     """What a command prints with --json."""
     return json.loads(succeeds(*arguments, "--json", store=store, stdin=stdin).stdout)
 
 
-def objects(*arguments: str | Path, store: Path | None = None) -> list[dict[str, Any]]:
+def objects(*arguments: str | Path | int, store: Path | None = None) -> list[dict[str, Any]]:
     """What a command prints with --ndjson."""
     return [json.loads(line) for line in succeeds(*arguments, "--ndjson", store=store).stdout.splitlines()]
 

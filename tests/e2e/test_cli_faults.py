@@ -169,7 +169,7 @@ def test_wrong_usage_is_one_sentence(tmp_path: Path, command: list[str]) -> None
     assert fails(2, *command, *(["--store", f"file:{tmp_path}"] if command != ["nothing"] else []))
 
 
-@pytest.mark.parametrize("path", [[], ["catalog"], ["dead-letters"]])
+@pytest.mark.parametrize("path", [[], ["catalog"], ["dead-letters"], ["jobs"]])
 def test_help_has_an_example_for_every_command(path: list[str]) -> None:
     from click import Context, Group
 

@@ -16,7 +16,10 @@ NEEDS: dict[str, tuple[Any, Any, set[str]]] = {
     "transformation": (
         transformation,
         sqs_event(sqs_record("r")),
-        {"RAW_BUCKET", "ANALYSIS_BUCKET", "CURATED_TABLE", "IDENTITIES_TABLE", "LEDGER_TABLE", "DLQ_URL"},
+        {
+            *("RAW_BUCKET", "ANALYSIS_BUCKET", "CURATED_TABLE", "IDENTITIES_TABLE", "VIEWS_TABLE", "LEDGER_TABLE"),
+            "DLQ_URL",
+        },
     ),
     "analytics": (
         analytics,

@@ -36,8 +36,8 @@ def careful(pipeline: Pipeline) -> Pipeline:
     slow = Pipeline(pipeline.catalog)
     slow.plans = {name: attrs.evolve(plan, strict=None, loose=None) for name, plan in slow.plans.items()}
 
-    def run(raw: RawObject, documents: Any, curated_at: int, batch: Batch) -> None:
-        for index, document in enumerate(documents):
+    def run(raw: RawObject, documents: Any, curated_at: int, batch: Batch, start: int = 0) -> None:
+        for index, document in enumerate(documents, start):
             slow._judge(raw, index, document, curated_at, batch)
 
     slow._run = run  # type: ignore[method-assign]

@@ -34,7 +34,7 @@ def test_all_records_of_an_event_are_of_the_receipt_that_was_first() -> None:
     stores = memory_stores()
     platform = _platform(stores)
     first, second = _sent(platform, BASKET), _sent(platform, BASKET)
-    dying = _platform(faulty(stores, Injector(plan={4: Fault.CRASH_BEFORE})))  # before the others
+    dying = _platform(faulty(stores, Injector(plan={5: Fault.CRASH_BEFORE})))  # before the others
     with pytest.raises(Crash):
         dying.process.receipt(first)
     platform.process.receipt(second)

@@ -16,7 +16,7 @@ from millrace.core.errors import TransientError
 from ..simulation import traffic
 from ..simulation.aws import AwsWorld
 from ..simulation.client import send
-from ..simulation.endings import settle
+from ..simulation.endings import rebuild_views, redrive, settle
 from ..simulation.laws import check_positions, receipts_of
 from ..simulation.traffic import Request
 from ..simulation.world import LocalWorld, SeededIds, TickingClock, World, assemble
@@ -109,6 +109,14 @@ class Laws(RuleBasedStateMachine):
     @rule(number=st.integers(0, 20))
     def a_receipt_is_queued_again(self, number: int) -> None:
         self.place.stores.queue.send(self.receipt(number))
+
+    @rule(limit=st.integers(1, 6), trouble=troubles)
+    def the_views_are_rebuilt(self, limit: int, trouble: Trouble) -> None:
+        self.attempt(trouble, rebuild_views, self.platform, limit)
+
+    @rule(size=st.integers(1, 3), attempts=st.none() | st.integers(1, 3), trouble=troubles)
+    def dead_letters_are_redriven(self, size: int, attempts: int | None, trouble: Trouble) -> None:
+        self.attempt(trouble, redrive, self.platform, size, attempts)
 
     @rule(trouble=troubles)
     def the_store_mends_itself(self, trouble: Trouble) -> None:

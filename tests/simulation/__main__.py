@@ -29,19 +29,20 @@ def main() -> int:
     options = parser.parse_args()
     sabotage = SABOTAGES.get(options.sabotage) or Sabotage([], WORLDS[options.adapter])
     faults: Counter[str] = Counter()
-    receipts = calls = broken = 0
+    receipts = calls = rebuilds = broken = 0
     began = time.perf_counter()
     for seed in range(options.first_seed, options.first_seed + options.schedules):
-        report = run(seed, sabotage.world, sabotage.assemble)
+        report = run(seed, sabotage.world, sabotage.assemble, sabotage.margin)
         faults += report.faults
         receipts, calls = receipts + report.receipts, calls + report.calls
+        rebuilds += report.rebuilds
         if report.broken is not None:
             broken += 1
             print(f"seed {seed}: {type(report.broken).__name__}: {report.broken}"[:1000])
     seconds = time.perf_counter() - began
     pace = f"{seconds:.1f} s, {options.schedules / seconds:.0f} a second"
     print(f"{options.schedules} schedules ({options.adapter}) in {pace}")
-    print(f"{receipts} receipts accepted, {calls} port calls, {faults.total()} faults:")
+    print(f"{receipts} receipts accepted, {rebuilds} views rebuilt, {calls} port calls, {faults.total()} faults:")
     for fault, number in sorted(faults.items()):
         print(f"  {fault:14} {number}")
     print(f"{broken} broken")

@@ -43,6 +43,7 @@ class AwsWorld(World):
 
     def expire(self) -> None:
         self._account.pass_time(self._account.queue_url)
+        self._account.pass_time(self._account.dlq_url)  # a reader whose call failed may not have given it back
 
     def close(self) -> None:
         self._opened.close()

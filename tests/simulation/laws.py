@@ -8,9 +8,13 @@ from typing import Any
 import attrs
 import msgspec
 
-from millrace.core.identity import EARLIEST, LATEST
+from millrace.core.identity import EARLIEST, LATEST, TIE, record_key
 from millrace.core.ports import Stores
-from millrace.core.records import Curated, LedgerEntry, Marker, ViewRow
+from millrace.core.records import Changes, Curated, LedgerEntry, Marker, RowKey, ViewRow
+from millrace.core.services.archived import Archived
+from millrace.core.services.boundary import Boundaries
+from millrace.core.services.generations import Generation, Generations
+from millrace.core.services.rebuild import PROGRESS
 from millrace.core.services.reconcile import Reconcile
 from millrace.core.views.projection import results
 from millrace.core.views.view import View
@@ -93,6 +97,10 @@ def fates_of(stores: Stores) -> Fates:
                 refuse(claim, "conflict")
         else:
             candidates[claim.type, claim.time or 0, claim.source, claim.id].append(claim)
+    boundary = Boundaries(stores.views).read()
+    for key in [key for key in candidates if key not in found and boundary and key[1] < boundary.before]:
+        for claim in candidates.pop(key):
+            refuse(claim, "before-archive-boundary")
     require(2, sorted(found), sorted(candidates), "identities in the curated store")
     for key, rivals in candidates.items():
         winner = _winner(key, found[key], rivals)
@@ -170,41 +178,55 @@ def _check_letters(stores: Stores, fates: Fates) -> None:
 
 
 def check_positions(stores: Stores) -> None:
-    """Law 4, which holds at any moment: a row is the fold of exactly what its position says, and so is a cursor."""
-    for origin in stores.feed.origins():
-        _check_positions_of(stores, origin)
-
-
-def _check_positions_of(stores: Stores, origin: str) -> None:
-    changes = stores.feed.changes(origin, 0, 10**6)
-    numbered = [
-        (position, Kept(r.type, r.time, r.source, r.id, r.fields))
-        for position, r in zip(changes.positions, changes.records, strict=True)
-    ]
+    """Law 4, which holds at any moment: a row is the fold of exactly what its positions say, and so are cursors."""
+    registry = Generations(stores.views).read()
+    inserted = [stores.feed.changes(origin, 0, 10**6) for origin in stores.feed.origins()]
+    shown = {(r.type, record_key(r)) for changes in inserted for r in changes.records}
+    if any((record.type, record_key(record)) not in shown for record in records_of(stores)):
+        return  # the feed has forgotten what was archived: rows cannot be compared with it
     for view in catalog.views.values():
-        cursor = stores.views.cursor(view.signature, origin)
-        members: defaultdict[Any, list[tuple[int, Kept]]] = defaultdict(list)
-        for position, record in numbered:
-            members[row_of(view.name, record)].append((position, record))
-        reached = {key for key, inside in members.items() if key is not None and inside[0][0] <= cursor}
-        for row in rows_of(stores, view):
-            seen = row.positions.get(origin, 0)
-            [(key, measures)] = _table(view, [row]).items()
-            expected = table(view.name, [record for position, record in members[key] if position <= seen])
-            require(4, measures, expected.get(key), f"row {key} of {view.name!r} at position {seen}")
-            if any(seen < position <= cursor for position, _ in members[key]):
-                raise Broken(4, f"the cursor {cursor} of {view.name!r} is beyond row {key} at position {seen}")
-            reached.discard(key)
-        require(4, reached, set(), f"rows that the cursor {cursor} of {view.name!r} is beyond")
+        for generation in registry.active(view):
+            _check_generation(stores, view, generation, inserted)
+
+
+def _check_generation(stores: Stores, view: View, generation: Generation, inserted: Sequence[Changes]) -> None:
+    rows, rebuild = generation.rows_of(view), f"rebuild:{generation.number}"
+    cursors = {changes.origin: stores.views.cursor(rows, changes.origin) for changes in inserted}
+    progress = stores.views.load(PROGRESS, [RowKey(generation.number, "[]")])
+    cursors[rebuild] = max((int(row.states[0]) for row in progress.values()), default=0)
+    members: defaultdict[Any, list[tuple[str, int, Kept]]] = defaultdict(list)
+    for changes in inserted:
+        for position, r in zip(changes.positions, changes.records, strict=True):
+            kept = Kept(r.type, r.time, r.source, r.id, r.fields)
+            live = _is_live(generation, changes.origin, position, r)
+            place = (changes.origin, position) if live else (rebuild, record_key(r) - EARLIEST * TIE + 1)
+            members[row_of(view.name, kept)].append((*place, kept))
+    members.pop(None, None)
+    reached = {key for key, inside in members.items() if any(place <= cursors[origin] for origin, place, _ in inside)}
+    for row in rows_of(stores, view, generation):
+        [(key, measures)] = _table(view, [row]).items()
+        counted = [kept for origin, place, kept in members[key] if place <= row.positions.get(origin, 0)]
+        require(4, measures, table(view.name, counted).get(key), f"row {key} of {rows} at {dict(row.positions)}")
+        if any(row.positions.get(origin, 0) < place <= cursors[origin] for origin, place, _ in members[key]):
+            raise Broken(4, f"the cursors {cursors} of {rows} are beyond row {key} at {dict(row.positions)}")
+        reached.discard(key)
+    require(4, reached, set(), f"rows that the cursors {cursors} of {rows} are beyond")
+
+
+def _is_live(generation: Generation, origin: str, position: int, record: Curated) -> bool:
+    if generation.cut_off is None:
+        return position > generation.beyond.get(origin, 0)
+    return record.curated_at >= generation.cut_off
 
 
 def digest(stores: Stores) -> str:
-    """A hash of everything that the stores hold, but for the queue and the versions of rows."""
+    """A hash of everything that the stores hold, but for the queue, the versions of rows and counts of attempts."""
+    letters = _pages(stores.dead_letters.browse, lambda letter: letter.id)
     held = (
         [stores.raw.read(receipt) for receipt in receipts_of(stores)],
         [msgspec.structs.replace(record, raw=b"") for record in records_of(stores)],
         [*_pages(stores.ledger.list, lambda entry: entry.receipt)],
-        [*_pages(stores.dead_letters.browse, lambda letter: letter.id)],
+        [msgspec.structs.replace(letter, attempts=1) for letter in letters],
         {view.name: [(row.key, row.states) for row in rows_of(stores, view)] for view in catalog.views.values()},
     )
     return hashlib.sha256(msgspec.json.encode(held, order="deterministic")).hexdigest()
@@ -218,14 +240,18 @@ def receipts_of(stores: Stores) -> list[str]:
 
 
 def records_of(stores: Stores) -> Iterator[Curated]:
+    """The curated events, stored or archived."""
     for name in TYPES:
         # In one page: paging needs a sort key, which would be the core's word for it.
-        yield from stores.curated.query(name, since=EARLIEST, until=LATEST, after=None, limit=10**6)
+        yield from Archived(stores).page(name, None, 10**6)
 
 
-def rows_of(stores: Stores, view: View) -> Iterator[ViewRow]:
+def rows_of(stores: Stores, view: View, generation: Generation | None = None) -> Iterator[ViewRow]:
+    """The rows of a generation; without one, of that which readers see."""
+    name = (generation or Generations(stores.views).read().current(view)).rows_of(view)
+
     def page(*, after: Any, limit: int) -> Sequence[ViewRow]:
-        return stores.views.rows(view.signature, since=EARLIEST, until=LATEST, after=after, limit=limit)
+        return stores.views.rows(name, since=EARLIEST, until=LATEST, after=after, limit=limit)
 
     yield from _pages(page, lambda row: row.key)
 

@@ -13,13 +13,13 @@ from millrace.core.errors import TransientError
 from millrace.core.ports import Clock, ReceiptIds, Stores
 from millrace.core.records import Changes, Curated, LedgerEntry, Lineage, Marker, RawObject, RowKey, ViewRow
 from millrace.core.services.ingest import Ingest
-from millrace.core.services.project import Project
+from millrace.core.services.project import Fed, Project
 from millrace.core.services.work import Work
-from millrace.core.views.view import View
 from millrace.entrypoints.platform import Platform
 
 from .catalog import catalog
 from .endings import Assemble
+from .schedule import MARGIN
 from .world import World, assemble
 
 _key = attrgetter("type", "time", "source", "id", "part")
@@ -27,11 +27,15 @@ _key = attrgetter("type", "time", "source", "id", "part")
 
 @attrs.frozen
 class Sabotage:
-    """What takes the place of the memory stores or of the platform, and the laws that must be seen broken."""
+    """What takes the place of the memory stores, of the platform or of the margin of rebuilds, and the laws that must
+    be seen broken, within so many schedules.
+    """
 
     laws: Sequence[int]
     world: Callable[[int], World] = World
     assemble: Assemble = assemble
+    margin: int = MARGIN
+    schedules: int = 1000
 
 
 class _Overwriting(MemoryViews):
@@ -74,11 +78,24 @@ class _Markerless(MemoryCurated):
 class _CursorFirst(Project):
     """Advances the cursor before the rows are written."""
 
-    def fold(self, changes: Changes, views: Iterable[View]) -> None:
-        listed = list(views)
-        for view in listed:
-            self._rows.advance(view.signature, changes.origin, changes.positions[-1])
-        super().fold(changes, listed)
+    def _fold(self, changes: Changes, fed: Iterable[Fed]) -> None:
+        listed = list(fed)
+        for each in listed:
+            self._rows.advance(each.rows, changes.origin, changes.positions[-1])
+        super()._fold(changes, listed)
+
+
+class _Remembering(Project):
+    """Reads only now and then which generations there are."""
+
+    _known: list[Fed] | None = None
+    _calls = 0
+
+    def _fed(self) -> list[Fed]:
+        self._calls += 1
+        if self._known is None or self._calls % 10 == 0:
+            self._known = super()._fed()
+        return self._known
 
 
 class _AcknowledgingFirst(Work):
@@ -121,10 +138,13 @@ def _world(**ports: Callable[[], object]) -> Callable[[int], World]:
     return opened
 
 
-def _with_project(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
-    platform = assemble(stores, clock, ids)
-    project = _CursorFirst(catalog.views.values(), stores.feed, stores.views)
-    return attrs.evolve(platform, project=project, work=Work(stores.queue, platform.process, project))
+def _with_project(kind: type[Project]) -> Assemble:
+    def made(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+        platform = assemble(stores, clock, ids)
+        project = kind(catalog.views.values(), stores.feed, stores.views)
+        return attrs.evolve(platform, project=project, work=Work(stores.queue, platform.process, project))
+
+    return made
 
 
 def _with_work(kind: type[Work]) -> Assemble:
@@ -146,8 +166,11 @@ SABOTAGES = {
     "view rows without positions": Sabotage([3, 4], world=_world(views=_Positionless)),
     "curated events overwritten": Sabotage([2, 3, 4, 8], world=_world(curated=_LastWriteWins)),
     "times without markers": Sabotage([2, 8], world=_world(curated=_Markerless)),
-    "cursor before rows": Sabotage([3, 4], assemble=_with_project),
+    "cursor before rows": Sabotage([3, 4], assemble=_with_project(_CursorFirst)),
     "acknowledged before processing": Sabotage([11], assemble=_with_work(_AcknowledgingFirst)),
     "transient errors taken as done": Sabotage([11], assemble=_with_work(_Optimistic)),
     "answered before it is queued": Sabotage([11], assemble=_with_ingest),
+    "rebuilt as if alone while others insert": Sabotage([3, 4], margin=0),
+    "rebuilt without a margin worth the name": Sabotage([3, 4], margin=1),
+    "rebuilt while projectors remember generations": Sabotage([3, 4], assemble=_with_project(_Remembering)),
 }

@@ -13,6 +13,7 @@ from millrace.adapters.local import open_local
 from millrace.adapters.memory import memory_stores
 from millrace.core.pipeline.pipeline import Pipeline
 from millrace.core.ports import Clock, ReceiptIds, Stores
+from millrace.core.services.archived import Archived
 from millrace.core.services.ingest import Ingest
 from millrace.core.services.jobs import Jobs
 from millrace.core.services.process import Process
@@ -85,6 +86,9 @@ class TickingClock:
         self._now += self._random.randint(1, 5000)
         return self._now
 
+    def pass_time(self, microseconds: int) -> None:
+        self._now += microseconds
+
 
 class SeededIds:
     """UUIDs of version 7 whose random bits come from a seed."""
@@ -106,7 +110,8 @@ def pipeline() -> Pipeline:
 def assemble(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
     """As ``Platform.assemble``, but the catalog is compiled once for all."""
     compiled = pipeline()
-    process = Process(compiled, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock)
+    archived = Archived(stores)
+    process = Process(compiled, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock, archived)
     project = Project(catalog.views.values(), stores.feed, stores.views)
     return Platform(
         catalog,

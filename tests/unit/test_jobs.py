@@ -11,7 +11,7 @@ from millrace.adapters.memory import MemoryOrchestrator, memory_stores
 from millrace.adapters.system import RandomReceiptIds
 from millrace.core.errors import JobConflict, JobMismatch, PermanentError, TransientError, UnknownJob
 from millrace.core.identity import EARLIEST, LATEST
-from millrace.core.jobs import JobSpec, Shard, State
+from millrace.core.jobs import JobSpec, Progress, Shard, State
 from millrace.core.ports import Stores
 from millrace.entrypoints.platform import Platform
 
@@ -168,3 +168,29 @@ def test_a_job_that_nobody_started_is_unknown() -> None:
 def test_a_job_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"since|receipts_per_shard|allowed_rejections"):
         JobSpec(**wrong)
+
+
+def test_a_job_for_types_takes_the_receipts_that_hold_one_as_a_whole() -> None:
+    it = filled(3)
+    body = b'{"eventType":"other","eventId":"x"}\n{"eventType":"visit","eventId":"y","data":{"page":"/"}}\nnonsense'
+    for content in (body, b'{"eventType":"other","eventId":"z"}'):
+        it.ingest.chunk(content, source="s", content_type="application/x-ndjson", origin="o")
+    orchestrator = MemoryOrchestrator(it.jobs, it.clock)
+    job = orchestrator.start(JobSpec(types=("other",), receipts_per_shard=2, allowed_rejections=Decimal(1)))
+    assert orchestrator.status(job).state == State.SUCCEEDED
+    summary = it.jobs.summary(job)
+    assert summary is not None
+    assert (summary.receipts, summary.events, summary.curated) == (2, 4, 1)
+
+
+def test_progress_is_read_from_the_files_of_a_job() -> None:
+    it = filled(5)
+    assert it.jobs.progress("j") == Progress()
+    seen = []
+    for done in it.jobs.run("j", JobSpec(receipts_per_shard=2)):
+        progress = it.jobs.progress("j")
+        seen.append((done.step, done.shards, progress.validated, progress.loaded))
+    assert seen == [
+        ("plan", 0, 0, 0), ("validate", 1, 1, 0), ("validate", 2, 2, 0), ("validate", 3, 3, 0), ("gate", 0, 3, 0),
+        ("load", 1, 3, 1), ("load", 2, 3, 2), ("load", 3, 3, 3), ("reconcile", 0, 3, 3),
+    ]  # fmt: skip

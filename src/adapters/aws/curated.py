@@ -1,22 +1,27 @@
 """Curated events in the table ``CuratedEvents``, markers in the table ``Identities``."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from ...core.comparison import rewritten
 from ...core.identity import TIE, content_hash
 from ...core.records import Curated, Lineage, Marker
-from .dynamodb import DynamoDB, page_of, put_head
+from .dynamodb import ConditionFailed, DynamoDB, Item, encode, page_of, put_head
 from .identities import DynamoIdentities
 from .items import (
     FIRST_KEY,
     LAST_KEY,
     PARTITION,
+    RESTORED,
     SORT,
+    content_of,
     encoded,
     key_number,
     key_of,
     lineage_of,
     partitions_of,
+    place_of,
     record_of,
 )
 from .values import refusing
@@ -25,14 +30,22 @@ SEGMENTS: Final = 8
 """Parts in which the table is counted, in parallel."""
 
 
+_NAMES: Final = {"#receipt": "receipt", "#index": "index", "#at": "curatedAt"}
+
+
 class _Put(NamedTuple):
     record: Curated
     key: tuple[str, str]
     body: bytes
 
+    @property
+    def item_key(self) -> Item:
+        partition, number = self.key
+        return {PARTITION: {"S": partition}, SORT: {"N": number}}
+
 
 class DynamoCurated:
-    """Records by (type or type#k, time with tie-break); inserted one by one under a condition, never overwritten.
+    """Records by (type or type#k, time with tie-break), written one by one, each under a condition.
 
     A new record costs one write and no read. Of a type with shards, ``shards`` says how many: it must never change
     while the table holds events of the type, since the shard is a part of the key.
@@ -67,6 +80,42 @@ class DynamoCurated:
 
     def mark(self, markers: Sequence[Marker]) -> Sequence[Marker]:
         return self._identities.mark(markers)
+
+    def find(self, records: Sequence[Curated]) -> Sequence[Curated | None]:
+        puts = self._prepared(records)
+        held = self._held(puts)
+        return [None if (item := held.get(place_of(put.item_key))) is None else record_of(item) for put in puts]
+
+    def marked(self, markers: Sequence[Marker]) -> Sequence[Marker | None]:
+        return self._identities.marked(markers)
+
+    def replace(self, records: Sequence[Curated]) -> Sequence[bool]:
+        puts = self._prepared(records)
+        held = self._held(puts)
+        # Records with one key go one after the other, as their order says; all others at a time.
+        turns: dict[tuple[str, str], list[int]] = {}
+        for place, put in enumerate(puts):
+            turns.setdefault(put.key, []).append(place)
+        answers = [False] * len(puts)
+
+        def replace(places: Sequence[int]) -> None:
+            item = held.get(place_of(puts[places[0]].item_key))
+            stored = None if item is None else record_of(item)
+            for place in places:
+                written = None if stored is None else rewritten(stored, puts[place].record)
+                if item is not None and written is not None and self._overwrite(written, content_of(item)):
+                    answers[place], stored = True, written
+
+        self._database.each(replace, [*turns.values()])
+        return answers
+
+    def delete(self, records: Sequence[Curated]) -> None:
+        puts = self._prepared(records)
+        self._database.each(self._delete, [*{(p.key, p.record.receipt, p.record.index): p for p in puts}.values()])
+
+    def restore(self, records: Sequence[Curated]) -> None:
+        restored = [put._replace(body=put.body[:-2] + RESTORED + put.body[-2:]) for put in self._prepared(records)]
+        self._database.each(self._put, [*{put.key: put for put in reversed(restored)}.values()])
 
     def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         lowest = since * TIE if after is None else max(since * TIE, after + 1)
@@ -121,6 +170,39 @@ class DynamoCurated:
 
     def _put(self, put: _Put) -> Lineage | None:
         """Write it; None where it was new, else the lineage of what was there."""
-        partition, number = put.key
-        held = self._database.put_new(self._table, {PARTITION: {"S": partition}, SORT: {"N": number}}, put.body)
+        held = self._database.put_new(self._table, put.item_key, put.body)
         return None if held is None else lineage_of(held)
+
+    def _held(self, puts: Sequence[_Put]) -> dict[tuple[str, int], Item]:
+        """What is stored at their keys, by ``place_of``."""
+        keys = [*{put.key: put.item_key for put in puts}.values()]
+        return {place_of(item): item for item in self._database.found(self._table, keys)}
+
+    def _overwrite(self, record: Curated, content: bytes) -> bool:
+        """Write a record over the item of the same receipt, index and instant of insertion; whether it was there."""
+        _, item = encoded(record, self._shards.get(record.type, 1), content)
+        condition = "#receipt = :receipt AND #index = :index AND #at = :at"
+        values = {**_lineage_values(record), ":at": {"N": str(record.curated_at)}}
+        head = {"TableName": self._table, "ConditionExpression": condition, "ExpressionAttributeNames": _NAMES}
+        body = encode({**head, "ExpressionAttributeValues": values})
+        try:
+            self._database.call("PutItem", body[:-1] + b',"Item":' + item + b"}", self._table)
+        except ConditionFailed:  # it was deleted, or deleted and inserted anew, since it was read
+            return False
+        return True
+
+    def _delete(self, put: _Put) -> None:
+        names = {name: _NAMES[name] for name in ("#receipt", "#index")}
+        asked = {
+            "TableName": self._table,
+            "Key": put.item_key,
+            "ConditionExpression": "#receipt = :receipt AND #index = :index",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": _lineage_values(put.record),
+        }
+        with suppress(ConditionFailed):  # it is another event's, or gone
+            self._database.ask("DeleteItem", asked, self._table)
+
+
+def _lineage_values(record: Curated) -> Item:
+    return {":receipt": {"S": record.receipt}, ":index": {"N": str(record.index)}}

@@ -1,28 +1,19 @@
 """Dead letters in SQS: one message for each that is added; letters of the same id are folded when they are read.
 
-Besides letters the queue holds what others put there: messages that SQS moved there after too many deliveries, and
-failed inputs of functions and of the state machine. A letter is told by its attribute ``letterId``; everything else
-is left as it is, for redrive.
+Besides letters the queue holds what others put there: messages that SQS moved there after too many deliveries, which
+name a receipt that was given up, and failed inputs of functions and of the state machine, which are left as they are.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from heapq import nsmallest
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-import msgspec
-
-from ...core.errors import PermanentError
-from ...core.records import DeadLetter, Violation
-from .batches import ENTRIES, Entry, send_in_batches
+from ...core.records import DeadLetter
+from .batches import Entry, send_in_batches
 from .clients import Clients
-from .messages import MAX_MESSAGE, ascii_json, size_of, text_attribute
+from .letters import Added, batches, copies_of, fitting, folded, letter_id, receipt_of, settled
+from .messages import MAX_MESSAGE, number_attribute, size_of, text_attribute
 from .sweep import Sweep
-
-SHOWN: Final = 100
-
-_decode = msgspec.json.Decoder(DeadLetter).decode
 
 
 class SqsDeadLetters:
@@ -50,13 +41,7 @@ class SqsDeadLetters:
         self._listing: tuple[str, Sequence[DeadLetter]] | None = None
 
     def add(self, letters: Iterable[DeadLetter]) -> None:
-        send_in_batches(
-            self._clients.get("sqs").send_message_batch,
-            self._url,
-            self._batches(letters),
-            place=self._place,
-            sleep=self._sleep,
-        )
+        self._send(self._entry(letter) for letter in letters)
 
     def get(self, letter: str) -> DeadLetter | None:
         return next((found for found in self._read() if found.id == letter), None)
@@ -76,26 +61,46 @@ class SqsDeadLetters:
             totals[letter.reason] += letter.seen
         return dict(totals)
 
+    def places(self, letters: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
+        chosen = set(letters)
+        found = copies_of(message for message in self._sweep.messages() if letter_id(message) in chosen)
+        return {letter: sorted({place for copy in found[letter] for place in copy.occurrences}) for letter in found}
+
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
+        """As the port says. What is to stay of a message in part is sent anew before the message is deleted; of several
+        messages for one occurrence the first stays, of every letter that is named.
+        """
+        named = done.keys() | set(failed)
+        if not named:
+            return
+        with self._sweep.hold() as held:
+            found = copies_of(message for message in held.messages if letter_id(message) in named)
+            settlements = [settled(found[letter], done.get(letter, ()), again=letter in failed) for letter in found]
+            self._send(self._entry(*anew) for settlement in settlements for anew in settlement.anew)
+            held.delete([message for settlement in settlements for message in settlement.over])
+
+    def given_up(self) -> Sequence[str]:
+        return sorted({receipt for message in self._sweep.messages() if (receipt := receipt_of(message)) is not None})
+
+    def forget(self, receipts: Collection[str]) -> None:
+        if receipts:
+            with self._sweep.hold() as held:
+                held.delete([message for message in held.messages if receipt_of(message) in receipts])
+
     def _read(self) -> Sequence[DeadLetter]:
         return folded(self._sweep.messages())
 
-    def _batches(self, letters: Iterable[DeadLetter]) -> Iterator[Sequence[Entry]]:
-        """Messages in batches within the limits of a batch: ten, and together the size of the largest message."""
-        batch: list[Entry] = []
-        total = 0
-        for letter in letters:
-            attributes = self._attributes(letter)
-            body = _fitting(letter, self._most - size_of("", attributes))
-            size = size_of(body, attributes)
-            if batch and (len(batch) == ENTRIES or total + size > self._most):
-                yield batch
-                batch, total = [], 0
-            batch.append({"MessageBody": body, "MessageAttributes": attributes})
-            total += size
-        if batch:
-            yield batch
+    def _send(self, entries: Iterable[Entry]) -> None:
+        send_in_batches(
+            self._clients.get("sqs").send_message_batch,
+            self._url,
+            batches(entries, self._most),
+            place=self._place,
+            sleep=self._sleep,
+        )
 
-    def _attributes(self, letter: DeadLetter) -> dict[str, Mapping[str, str]]:
+    def _entry(self, letter: DeadLetter, added: Added | None = None, attempts: int | None = None) -> Entry:
+        """The message of a letter, which was ``added`` once before or is new."""
         named = {
             "letterId": letter.id,
             "reason": letter.reason,
@@ -104,49 +109,9 @@ class SqsDeadLetters:
         }
         attributes = {name: text_attribute(value) for name, value in named.items() if value}
         # SQS tells milliseconds: letters of the same id that are added within one are told apart by this.
-        attributes["addedAt"] = {"DataType": "Number", "StringValue": str(self._clock())}
-        return attributes
-
-
-def folded(messages: Iterable[Mapping[str, Any]]) -> Sequence[DeadLetter]:
-    """The letters among received messages, in order of id; of equal ids the first added, with all occurrences."""
-    found: dict[str, list[tuple[tuple[int, int], DeadLetter]]] = {}
-    for message in messages:
-        if (letter := letter_of(message)) is not None:
-            found.setdefault(letter.id, []).append((_added(message), letter))
-    letters = []
-    for identity in sorted(found):
-        copies = sorted(found[identity], key=lambda copy: copy[0])
-        every = {occurrence for _, letter in copies for occurrence in letter.occurrences}
-        shown = tuple(nsmallest(SHOWN, every))
-        letters.append(msgspec.structs.replace(copies[0][1], occurrences=shown, seen=len(every)))
-    return letters
-
-
-def letter_of(message: Mapping[str, Any]) -> DeadLetter | None:
-    """The dead letter that a received message is, or None for what SQS or somebody else put into the queue."""
-    if "letterId" not in message.get("MessageAttributes", {}):
-        return None
-    try:
-        return _decode(message["Body"])
-    except msgspec.MsgspecError:
-        return None
-
-
-def _added(message: Mapping[str, Any]) -> tuple[int, int]:
-    """When a letter was added: by the queue's clock, and within its millisecond by the sender's."""
-    sender = message["MessageAttributes"].get("addedAt", {}).get("StringValue", "0")
-    return int(message["Attributes"]["SentTimestamp"]), int(sender)
-
-
-def _fitting(letter: DeadLetter, most: int) -> str:
-    """The letter as JSON of at most ``most`` bytes: with as many of its violations as fit, and a word of the rest."""
-    body = ascii_json(letter)
-    kept = len(letter.violations)
-    while len(body) > most and kept:
-        kept //= 2
-        rest = Violation("", "more", f"and {len(letter.violations) - kept} more violations, too many for a message")
-        body = ascii_json(msgspec.structs.replace(letter, violations=(*letter.violations[:kept], rest)))
-    if len(body) > most:
-        raise PermanentError(f"dead letter {letter.id} needs {len(body)} bytes; a message may have {most}")
-    return body
+        attributes["addedAt"] = number_attribute(self._clock() if added is None else added.sender)
+        if added is not None:
+            attributes["firstSentAt"] = number_attribute(added.sent)
+        if attempts is not None:
+            attributes["attempts"] = number_attribute(attempts)
+        return {"MessageBody": fitting(letter, self._most - size_of("", attributes)), "MessageAttributes": attributes}

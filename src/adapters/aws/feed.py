@@ -100,14 +100,15 @@ def changes_of(origin: str, records: Iterable[Mapping[str, Any]]) -> Changes:
 
 
 def change_of(record: Mapping[str, Any]) -> tuple[int, Curated] | None:
-    """Position and record of an insertion; None for any other change: only insertions are folded.
+    """Position and record of an insertion; None for any other change, and where a record was written back: only what
+    is new is folded.
 
     Raises ``StoreError`` for what is no record of a stream, or no curated event.
     """
     try:
         change, name = record["dynamodb"], record["eventName"]
         position = int(change["SequenceNumber"])
-        if name in _OTHERS:
+        if name in _OTHERS or "restored" in change.get("NewImage", ()):
             return None
         if name != "INSERT":
             raise ValueError(f"{name} is no event of a stream")

@@ -28,6 +28,16 @@ class DynamoIdentities:
         held = dict(zip(first, self._database.each(self._put, [*first.values()]), strict=True))
         return [held[marker.source, marker.id] for marker in markers]
 
+    def marked(self, markers: Sequence[Marker]) -> Sequence[Marker | None]:
+        """For each marker, in order, the one that is there for its (source, id). Writes none."""
+        keys: dict[tuple[str, str], Item] = {}
+        for position, marker in enumerate(markers):
+            with refusing(position):
+                keys[marker.source, marker.id] = _key(marker)
+        found = map(_marker, self._database.found(self._table, [*keys.values()]))
+        held = {(marker.source, marker.id): marker for marker in found}
+        return [held.get((marker.source, marker.id)) for marker in markers]
+
     def _put(self, put: tuple[Marker, bytes]) -> Marker:
         marker, body = put
         held = self._database.put_new(self._table, _key(marker), body)

@@ -20,6 +20,9 @@ LONGEST_PARTITION: Final = 2048
 FIRST_KEY: Final = sort_key(EARLIEST, 0)
 LAST_KEY: Final = sort_key(LATEST, TIE - 1)
 
+RESTORED: Final = b',"restored":{"BOOL":true}'
+"""What an item has, behind all else, that was written back: its insertion is no change."""
+
 _PLACES: Final = 26
 """The point of a sort key moves by this many places: those of microseconds and of the tie-break."""
 _MARK: Final = "#"
@@ -49,8 +52,9 @@ def key_of(item: Mapping[str, Any]) -> int:
     return int(EXACT.scaleb(Decimal(item[SORT]["N"]), _PLACES))
 
 
-def encoded(record: Curated, shards: int) -> tuple[tuple[str, str], bytes]:
-    """The item's key (partition and sort value) and the whole item as JSON.
+def encoded(record: Curated, shards: int, content: bytes | None = None) -> tuple[tuple[str, str], bytes]:
+    """The item's key (partition and sort value) and the whole item as JSON; ``content`` is the hash of the record's
+    bytes, where those are not at hand.
 
     Raises ``ValueError`` (``UnicodeEncodeError`` among them) for what DynamoDB cannot hold.
     """
@@ -69,7 +73,7 @@ def encoded(record: Curated, shards: int) -> tuple[tuple[str, str], bytes]:
         "receipt": {"S": record.receipt},
         "index": {"N": str(record.index)},
         "curatedAt": {"N": str(record.curated_at)},
-        "content": {"B": b64encode(content_hash(record.raw)).decode()},
+        "content": {"B": b64encode(content_hash(record.raw) if content is None else content).decode()},
         "fields": fields,
     }
     if record.subject is not None:
@@ -100,10 +104,20 @@ def record_of(item: Mapping[str, Any]) -> Curated:
     )
 
 
+def place_of(item: Mapping[str, Any]) -> tuple[str, int]:
+    """The key of an item such that equal keys are equal, however the service writes the number."""
+    return item[PARTITION]["S"], key_of(item)
+
+
+def content_of(item: Mapping[str, Any]) -> bytes:
+    """The hash of the bytes of an item's event."""
+    return b64decode(item["content"]["B"])
+
+
 def lineage_of(item: Mapping[str, Any]) -> Lineage:
     """Who wrote an item."""
-    content = b64decode(item["content"]["B"])
-    return Lineage(item["source"]["S"], item["eventId"]["S"], item["receipt"]["S"], int(item["index"]["N"]), content)
+    receipt, index = item["receipt"]["S"], int(item["index"]["N"])
+    return Lineage(item["source"]["S"], item["eventId"]["S"], receipt, index, content_of(item))
 
 
 def _escaped(event_type: str) -> str:

@@ -49,6 +49,11 @@ def text_attribute(value: str) -> Mapping[str, str]:
     return {"DataType": "String", "StringValue": json.dumps(value)[1:-1][:256]}
 
 
+def number_attribute(value: int) -> Mapping[str, str]:
+    """A message attribute of type Number."""
+    return {"DataType": "Number", "StringValue": str(value)}
+
+
 def size_of(body: str, attributes: Attributes) -> int:
     """Bytes of a message as SQS counts them: its ASCII body, and name, type and value of each attribute."""
     return len(body) + sum(len(name) + sum(map(len, attribute.values())) for name, attribute in attributes.items())

@@ -1,15 +1,15 @@
 """``Sweep``: everything that is in a queue, looked at and given back.
 
 SQS cannot list a queue. So all messages are received, which hides them from others, and made visible again when the
-last one has come. Nothing is ever deleted: whatever happens to the reader, its messages come back when their time is
-up.
+last one has come. Nothing is deleted but what ``Hold.delete`` is told to: whatever happens to the reader, its messages
+come back when their time is up.
 """
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from ...core.errors import StoreError, TransientError
@@ -59,16 +59,23 @@ class Sweep:
 
     def messages(self) -> Sequence[Mapping[str, Any]]:
         """Each message once, as SQS gave it, with all attributes. Visible to others again when this returns."""
+        with self.hold() as held:
+            return held.messages
+
+    @contextmanager
+    def hold(self) -> Iterator["Hold"]:
+        """All messages, hidden from others while the block lasts; then all but the deleted ones are given back."""
         for round_ in range(self._rounds):
             if round_:
                 self._sleep(random.uniform(0, self._patience))  # noqa: S311 (who goes first)
             held: dict[str, Mapping[str, Any]] = {}
             try:
                 missing = self._collect(held)
+                if not missing:
+                    yield Hold(held, self._delete)
+                    return
             finally:
                 self._give_back(list(held.values()))
-            if not missing:
-                return list(held.values())
         raise TransientError(f"{self._place} is being read: about {missing} messages are in somebody else's hands")
 
     def _collect(self, held: dict[str, Mapping[str, Any]]) -> int:
@@ -121,6 +128,11 @@ class Sweep:
             answer = self._clients.get("sqs").get_queue_attributes(QueueUrl=self._url, AttributeNames=list(_COUNTS))
         return sum(int(answer["Attributes"][name]) for name in _COUNTS)
 
+    def _delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in messages]
+        call = self._clients.get("sqs").delete_message_batch
+        send_in_batches(call, self._url, [entries], place=self._place, settled=GONE, sleep=self._sleep)
+
     def _give_back(self, messages: Sequence[Mapping[str, Any]]) -> None:
         entries = [{"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0} for message in messages]
         call = self._clients.get("sqs").change_message_visibility_batch
@@ -132,3 +144,24 @@ class Sweep:
 
         with ThreadPoolExecutor(min(self._clients.parallelism, ENTRIES)) as pool:
             list(pool.map(give, in_tens(entries)))
+
+
+class Hold:
+    """Messages in hand."""
+
+    def __init__(
+        self, held: dict[str, Mapping[str, Any]], delete: Callable[[Sequence[Mapping[str, Any]]], None]
+    ) -> None:
+        self._held, self._delete = held, delete
+
+    @property
+    def messages(self) -> Sequence[Mapping[str, Any]]:
+        """Those in hand, in no particular order."""
+        return list(self._held.values())
+
+    def delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Delete some of them for good, in order. If that fails midway, the others are given back with the rest."""
+        for batch in in_tens(messages):
+            self._delete(batch)
+            for message in batch:
+                del self._held[message["MessageId"]]

@@ -31,7 +31,11 @@ class Fault(enum.StrEnum):
     CLOCK_JUMP = "clock-jump"
 
 
-BATCHES = {("curated", "insert"): 0, ("curated", "mark"): 0, ("views", "commit"): 1, ("dead_letters", "add"): 0}
+BATCHES = {
+    **{("curated", method): 0 for method in ("insert", "mark", "replace", "delete", "restore")},
+    ("views", "commit"): 1,
+    ("dead_letters", "add"): 0,
+}
 """The calls that take a batch whose items are atomic each by itself, and which argument the batch is."""
 
 _ANYWHERE = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.THROTTLED, Fault.TIMED_OUT)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ...core.comparison import rewritten
 from ...core.errors import Unstorable
 from ...core.identity import TIE, content_hashes, tie_break, tie_breaks
 from ...core.records import Changes, Curated, Lineage, Marker
@@ -24,6 +25,11 @@ _RECORDS = """SELECT c.position, t.name, c.time, c.part, r.name, c.idx, c.body
     FROM curated c CROSS JOIN types t ON t.id = c.type CROSS JOIN receipts r ON r.id = c.receipt"""
 _CHANGES = _RECORDS + " WHERE c.position > ? ORDER BY c.position LIMIT ?"
 _QUERY = _RECORDS + " WHERE c.type = ? AND (c.time, c.tie) >= (?, ?) AND c.time < ? ORDER BY c.time, c.tie LIMIT ?"
+_TYPE = " WHERE c.type = (SELECT id FROM types WHERE name = ?)"
+_FIND = f"{_RECORDS}{_TYPE} AND c.time = ? AND c.tie = ?"
+_DELETE = """DELETE FROM curated WHERE type = (SELECT id FROM types WHERE name = ?) AND time = ? AND tie = ?
+    AND receipt = (SELECT id FROM receipts WHERE name = ?) AND idx = ?"""
+_MARKER = "SELECT type, time, receipt, idx FROM markers WHERE source = ? AND id = ?"
 _WRITTEN = "SELECT position FROM curated WHERE position >= ? ORDER BY position"
 _TYPES = ("SELECT id FROM types WHERE name = ?", "INSERT INTO types (name) VALUES (?)")
 _RECEIPTS = ("SELECT id FROM receipts WHERE name = ?", "INSERT INTO receipts (name) VALUES (?)")
@@ -45,12 +51,7 @@ class LocalCurated:
             return []
         try:
             ties = [tie - _MIDDLE for tie in tie_breaks(records)]
-            bodies = [
-                encode(
-                    (record.source, record.id, record.version, record.subject, record.curated_at, exact(record.fields))
-                )
-                for record in records
-            ]
+            bodies = [*map(_body, records)]
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise _first_unstorable(records, _check_record) from None
         with self._database.lock:
@@ -97,6 +98,57 @@ class LocalCurated:
                 return [_first_marker(connection, marker) for marker in markers]
         except UnicodeEncodeError:
             raise _first_unstorable(markers, _check_marker) from None
+
+    def find(self, records: Sequence[Curated]) -> Sequence[Curated | None]:
+        self.check(records)
+        with self._database.lock:
+            return [_first(self._database.fetch(_FIND, _key(record))) for record in records]
+
+    def marked(self, markers: Sequence[Marker]) -> Sequence[Marker | None]:
+        try:
+            with self._database.lock:
+                return [
+                    _marker(marker, self._database.fetch(_MARKER, (marker.source, marker.id))) for marker in markers
+                ]
+        except UnicodeEncodeError:
+            raise _first_unstorable(markers, _check_marker) from None
+
+    def replace(self, records: Sequence[Curated]) -> Sequence[bool]:
+        self.check(records)
+        with self._database.lock:
+            self._tail = None
+            with self._database.transaction() as connection:
+                return [_replace(connection, record) for record in records]
+
+    def delete(self, records: Sequence[Curated]) -> None:
+        self.check(records)
+        with self._database.lock:
+            self._tail = None
+            with self._database.transaction() as connection:
+                connection.executemany(_DELETE, ((*_key(record), record.receipt, record.index) for record in records))
+
+    def restore(self, records: Sequence[Curated]) -> None:
+        self.check(records)
+        with self._database.lock:
+            self._tail = None
+            with self._database.transaction() as connection:
+                # Below all that a feed begins with: no reader ever asks for them.
+                (lowest,) = connection.execute("SELECT min(0, coalesce(min(position), 0)) FROM curated").fetchone()
+                types = _numbers(connection, _TYPES, map(_type, records))
+                receipts = _numbers(connection, _RECEIPTS, map(_receipt, records))
+                rows = zip(
+                    range(lowest - len(records), lowest),
+                    types,
+                    map(_time, records),
+                    [tie - _MIDDLE for tie in tie_breaks(records)],
+                    map(_part, records),
+                    receipts,
+                    map(_index, records),
+                    content_hashes(records),
+                    map(_body, records),
+                    strict=True,
+                )
+                _insert_curated(connection, rows, len(records))
 
     def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         lowest = since * TIE if after is None else max(since * TIE, after + 1)
@@ -168,10 +220,32 @@ def _lineage(connection: sqlite3.Connection, key: tuple[int, int, int], record: 
 
 
 def _first_marker(connection: sqlite3.Connection, marker: Marker) -> Marker:
-    kept = connection.execute(
-        "SELECT type, time, receipt, idx FROM markers WHERE source = ? AND id = ?", (marker.source, marker.id)
-    ).fetchone()
-    return Marker(marker.source, marker.id, *kept)
+    return _marker(marker, connection.execute(_MARKER, (marker.source, marker.id)).fetchall()) or marker
+
+
+def _marker(marker: Marker, rows: Sequence[Any]) -> Marker | None:
+    return Marker(marker.source, marker.id, *rows[0]) if rows else None
+
+
+def _replace(connection: sqlite3.Connection, record: Curated) -> bool:
+    stored = _first(rows := connection.execute(_FIND, _key(record)).fetchall())
+    written = None if stored is None else rewritten(stored, record)
+    if written is None:
+        return False
+    connection.execute("UPDATE curated SET body = ? WHERE position = ?", (_body(written), rows[0][0]))
+    return True
+
+
+def _key(record: Curated) -> tuple[str, int, int]:
+    return record.type, record.time, tie_break(record.source, record.id, record.part) - _MIDDLE
+
+
+def _body(record: Curated) -> bytes:
+    return encode((record.source, record.id, record.version, record.subject, record.curated_at, exact(record.fields)))
+
+
+def _first(rows: Sequence[Any]) -> Curated | None:
+    return _record(rows[0]) if rows else None
 
 
 def _record(row: tuple[int, str, int, int, str, int, bytes]) -> Curated:

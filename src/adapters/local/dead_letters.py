@@ -1,6 +1,6 @@
 """Dead letters in SQLite."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -50,6 +50,42 @@ class LocalDeadLetters:
     def occurrences(self) -> Mapping[str, int]:
         rows = self._database.fetch("SELECT reason, sum(seen) FROM dead_letters GROUP BY reason")
         return dict(rows)
+
+    def places(self, letters: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
+        found: dict[str, Sequence[tuple[str, int]]] = {}
+        with self._database.lock:
+            for letter in letters:
+                rows = self._database.fetch(
+                    "SELECT receipt, idx FROM dead_letter_occurrences WHERE letter = ? ORDER BY receipt, idx", (letter,)
+                )
+                if rows:
+                    found[letter] = rows
+        return found
+
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
+        with self._database.transaction() as connection:
+            for letter, places in done.items():
+                taken = connection.executemany(
+                    "DELETE FROM dead_letter_occurrences WHERE letter = ? AND receipt = ? AND idx = ?",
+                    [(letter, receipt, index) for receipt, index in places],
+                ).rowcount
+                if taken > 0:
+                    connection.execute("UPDATE dead_letters SET seen = seen - ? WHERE id = ?", (taken, letter))
+                    connection.execute("DELETE FROM dead_letters WHERE id = ? AND seen = 0", (letter,))
+            for letter in set(failed):
+                for (blob,) in connection.execute("SELECT letter FROM dead_letters WHERE id = ?", (letter,)).fetchall():
+                    found = _decode(blob)
+                    tried = msgspec.structs.replace(found, attempts=found.attempts + 1)
+                    connection.execute(
+                        "UPDATE dead_letters SET letter = ? WHERE id = ?", (msgspec.json.encode(tried), letter)
+                    )
+
+    def given_up(self) -> Sequence[str]:
+        # The queue delivers for as long as it takes.
+        return []
+
+    def forget(self, receipts: Collection[str]) -> None:
+        pass
 
     def _whole(self, identity: str, seen: int, letter: bytes) -> DeadLetter:
         occurrences = self._database.fetch(

@@ -83,6 +83,8 @@ class LocalRaw:
 
     def list(self, *, since: int, until: int, after: str | None, limit: int) -> Sequence[str]:
         """As the port says, from names alone: no file is opened, and one hour's names are in memory at a time."""
+        if since >= until:
+            return []
         with translated(self._folder):
             return [*islice(self._ids(since, until, after or ""), max(limit, 0))]
 

@@ -1,8 +1,8 @@
 """Dead letters in dictionaries."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import nsmallest
 
 import msgspec
@@ -43,3 +43,25 @@ class MemoryDeadLetters:
         for identity, letter in self._letters.items():
             totals[letter.reason] += len(self._occurrences[identity])
         return dict(totals)
+
+    def places(self, letters: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
+        return {letter: sorted(self._occurrences[letter]) for letter in letters if letter in self._letters}
+
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
+        for letter, places in done.items():
+            if letter not in self._letters:
+                continue
+            self._occurrences[letter].difference_update(places)
+            if not self._occurrences[letter]:
+                del self._letters[letter], self._occurrences[letter]
+                del self._ids[bisect_left(self._ids, letter)]
+        for letter in set(failed):
+            if (found := self._letters.get(letter)) is not None:
+                self._letters[letter] = msgspec.structs.replace(found, attempts=found.attempts + 1)
+
+    def given_up(self) -> Sequence[str]:
+        # The queue delivers for as long as it takes.
+        return []
+
+    def forget(self, receipts: Collection[str]) -> None:
+        pass

@@ -7,7 +7,7 @@ from itertools import count
 import attrs
 
 from ...core.errors import JobConflict, MillraceError, PermanentError, UnknownJob
-from ...core.jobs import JobEvent, JobSpec, JobStatus, State, Step
+from ...core.jobs import JobEvent, JobSpec, JobStatus, State
 from ...core.ports import Clock
 from ...core.services.jobs import Jobs
 
@@ -84,19 +84,9 @@ class MemoryOrchestrator:
             job.status = JobStatus(job=name, state=State.SUCCEEDED, started_at=started, stopped_at=self._clock.now())
 
     def _steps(self, name: str, job: _Job) -> None:
-        plan = self._jobs.plan(name, job.spec)
-        self._note(job, "done", Step.PLAN, f"{plan.receipts} receipts in {plan.shards} shards")
-        shards = self._jobs.shards(name)
-        for shard in shards:
-            self._jobs.validate(name, shard)
-        self._note(job, "done", Step.VALIDATE)
-        checked = self._jobs.gate(name)
-        self._note(job, "done", Step.GATE, f"{checked.dead_lettered} of {checked.events} events would be rejected")
-        for shard in shards:
-            self._jobs.load(name, shard)
-        self._note(job, "done", Step.LOAD)
-        total = self._jobs.reconcile(name)
-        self._note(job, "done", Step.RECONCILE, f"{total.events} events")
+        for done in self._jobs.run(name, job.spec):
+            if done.whole:
+                self._note(job, "done", done.step, done.detail)
 
     def _note(self, job: _Job, kind: str, step: str = "", detail: str = "") -> None:
         job.events.append(JobEvent(at=self._clock.now(), kind=kind, step=step, detail=detail))

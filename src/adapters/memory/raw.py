@@ -31,6 +31,8 @@ class MemoryRaw:
             raise UnknownReceipt(f"there is no receipt {receipt}") from None
 
     def list(self, *, since: int, until: int, after: str | None, limit: int) -> Sequence[str]:
+        if since >= until:
+            return []
         start = 0 if after is None else bisect_right(self._ids, after)
         found: list[str] = []
         for receipt in islice(self._ids, start, None):

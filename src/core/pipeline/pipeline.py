@@ -47,7 +47,7 @@ class Pipeline:
         self.catalog = catalog
         self.decoder = Decoder(catalog.sources)
         self.plans = {name: compile_plan(declared, catalog.views.values()) for name, declared in catalog.types.items()}
-        self._lanes = Lanes(self.plans.values())
+        self.lanes = Lanes(self.plans.values())
         self._foreign = {name: ForeignLane(source, self.plans) for name, source in catalog.sources.items()}
 
     def run(self, raw: RawObject, curated_at: int) -> Batch:
@@ -61,18 +61,24 @@ class Pipeline:
             self._run(raw, documents, curated_at, batch)
         return batch
 
+    def run_some(self, raw: RawObject, documents: Sequence[bytes], start: int, curated_at: int) -> Batch:
+        """The batch of some of a receipt's documents, the first of which is that at index ``start``."""
+        batch = Batch(events=len(documents))
+        self._run(raw, documents, curated_at, batch, start)
+        return batch
+
     def judge(self, event: Event) -> Passed | Failed:
         """What one event would come to, or everything that is wrong with it."""
         return judge(event, self.plans)
 
-    def _run(self, raw: RawObject, documents: Sequence[bytes], curated_at: int, batch: Batch) -> None:
+    def _run(self, raw: RawObject, documents: Sequence[bytes], curated_at: int, batch: Batch, start: int = 0) -> None:
         # The hot loop: what it cannot do quickly and exactly it leaves to ``_judge``, which starts the event afresh.
-        lanes, plans, first = self._lanes, self._lanes.plans, self._lanes.first
+        lanes, plans, first = self.lanes, self.lanes.plans, self.lanes.first
         foreign = None if raw.receipt.foreign is None else self._foreign[raw.receipt.foreign]
         receipt, received_at, default_source = raw.receipt.id, raw.receipt.received_at, raw.receipt.source
         earliest, latest, add = EARLIEST, LATEST, batch.records.append
         oversized = len(raw.body) > MAX_EVENT and max(map(len, documents), default=0) > MAX_EVENT
-        for index, document in enumerate(documents):
+        for index, document in enumerate(documents, start):
             if foreign is None:
                 try:
                     twin = first(document)
@@ -105,7 +111,7 @@ class Pipeline:
             version = twin.e_version
             if (
                 fields is None
-                or not (plan.takes_unversioned if version is UNSET else _is_current(version, plan))
+                or not (plan.takes_unversioned if version is UNSET else is_current(version, plan))
                 or not earliest <= time <= latest
             ):
                 self._judge(raw, index, document, curated_at, batch)
@@ -174,6 +180,7 @@ class Pipeline:
         batch.records.append(records[0])
 
 
-def _is_current(version: int | str, plan: Plan) -> bool:
+def is_current(version: int | str, plan: Plan) -> bool:
+    """Whether what an event says of its version is the current one of its type."""
     number = version if isinstance(version, int) else version_of_schema(version)
     return number == plan.version or (number is None and plan.takes_unversioned)

@@ -4,13 +4,15 @@ What a step found out lies in the job's files, so that steps can run in differen
 need not run again: ``plan`` and ``manifest``, ``validated/N`` and ``loaded/N`` of each shard, ``summary``.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
+from ..decoding.events import NoEvent
 from ..errors import DataQualityError, JobMismatch
-from ..jobs import JobSpec, Plan, Shard, Tally
+from ..jobs import COUNTS, JobSpec, Plan, Progress, Shard, Step, Tally
 from ..pipeline.pipeline import Pipeline
 from ..ports import Clock, Files, Stores
 from ..records import LedgerEntry
@@ -22,6 +24,20 @@ MANIFEST = "manifest.json"
 _plan = msgspec.json.Decoder(Plan)
 _tally = msgspec.json.Decoder(Tally)
 _shards = msgspec.json.Decoder(list[Shard])
+
+
+class Done(NamedTuple):
+    """A step of a job is done, or one more of the shards that it is done for."""
+
+    step: Step
+    shards: int = 0
+    of: int = 0
+    detail: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the step is done, for every shard where it is one for shards."""
+        return self.shards == self.of
 
 
 class Jobs:
@@ -38,9 +54,13 @@ class Jobs:
         """Cut the receipts into shards. A job that was planned before keeps its plan."""
         if (planned := self._files.read(job, "plan.json")) is not None:
             return _plan.decode(planned)
-        shards = [*self._cut(spec)]
-        plan = Plan(spec=spec, shards=len(shards), receipts=sum(shard.receipts for shard in shards))
-        self._files.write(job, MANIFEST, msgspec.json.encode(shards))
+        # Encoded one by one: what is held of a million receipts is some hundred kilobytes of text.
+        manifest, shards, receipts = bytearray(b"["), 0, 0
+        for shard in self._cut(spec):
+            manifest += (b",\n" if shards else b"") + msgspec.json.encode(shard)
+            shards, receipts = shards + 1, receipts + shard.receipts
+        plan = Plan(spec=spec, shards=shards, receipts=receipts)
+        self._files.write(job, MANIFEST, bytes(manifest + b"]"))
         self._files.write(job, "plan.json", msgspec.json.encode(plan))  # last: who finds it finds the manifest
         return plan
 
@@ -78,9 +98,12 @@ class Jobs:
         if missing := len(shards) - len(loaded):
             raise JobMismatch(f"{missing} of {len(shards)} shards were not loaded.")
         total = self._total(job, "loaded/")
-        entries = [entry for shard in shards for entry in self._entries(job, shard)]
-        ledger = _tally_of(entries)
-        if not total.balanced or any(not entry.balanced for entry in entries) or ledger.events < total.events:
+        off, ledger = 0, Tally()
+        for shard in shards:
+            entries = [*self._entries(job, shard)]
+            off += sum(not entry.balanced for entry in entries)
+            ledger = Tally.total([ledger, _tally_of(entries)])
+        if not total.balanced or off or ledger.events < total.events:
             raise JobMismatch(f"The job counted {total.events} events, the ledger {ledger.events}, or an entry is off.")
         self._files.write(job, "summary.json", msgspec.json.encode(total))
         return total
@@ -90,7 +113,37 @@ class Jobs:
         body = self._files.read(job, "summary.json")
         return None if body is None else _tally.decode(body)
 
+    def progress(self, job: str) -> Progress:
+        """How far it has come, as its files tell, to any process that can read them."""
+        planned = self._files.read(job, "plan.json")
+        if planned is None:
+            return Progress()
+        plan = _plan.decode(planned)
+        validated, loaded = (len(self._files.names(job, f"{done}/")) for done in ("validated", "loaded"))
+        return Progress(receipts=plan.receipts, shards=plan.shards, validated=validated, loaded=loaded)
+
+    def run(self, job: str, spec: JobSpec) -> Iterator[Done]:
+        """All steps in order, in this process, telling after each and after each shard. What was done is not done
+        again. Whoever stops asking stops the job.
+        """
+        plan = self.plan(job, spec)
+        yield Done(Step.PLAN, detail=f"{plan.receipts} receipts in {plan.shards} shards")
+        yield from self._for_shards(job, Step.VALIDATE, self.validate)
+        checked = self.gate(job)
+        yield Done(Step.GATE, detail=f"{checked.dead_lettered} of {checked.events} events would be rejected")
+        yield from self._for_shards(job, Step.LOAD, self.load)
+        total = self.reconcile(job)
+        yield Done(Step.RECONCILE, detail=f"{total.events} events")
+
     # ------------------------------------------------------------------------------------------------------------ parts
+
+    def _for_shards(self, job: str, step: Step, work: Callable[[str, Shard], Tally]) -> Iterator[Done]:
+        shards = self.shards(job)
+        for number, shard in enumerate(shards, 1):
+            work(job, shard)
+            yield Done(step, number, len(shards))
+        if not shards:
+            yield Done(step)
 
     def _cut(self, spec: JobSpec) -> Iterator[Shard]:
         number, before, last, count = 0, None, "", 0
@@ -108,13 +161,27 @@ class Jobs:
             after = page[-1]
 
     def _receipts_of(self, job: str, shard: Shard) -> Iterator[str]:
-        for receipt in self._receipts(self._spec(job), shard.after):
+        spec = self._spec(job)
+        for receipt in self._receipts(spec, shard.after):
             if receipt > shard.last:
                 return
-            yield receipt
+            if not spec.types or self._holds(receipt, spec.types):
+                yield receipt
+
+    def _holds(self, receipt: str, types: Collection[str]) -> bool:
+        """Whether one of the receipt's events is of one of these types."""
+        raw = self._stores.raw.read(receipt)
+        decoder = self._pipeline.decoder
+        for index, document in enumerate(decoder.documents(raw)):
+            try:
+                if decoder.read(raw, index, document).type in types:
+                    return True
+            except NoEvent:
+                continue
+        return False
 
     def _validated(self, job: str, shard: Shard) -> Tally:
-        return Tally.total([self._check(receipt) for receipt in self._receipts_of(job, shard)])
+        return Tally.total(self._check(receipt) for receipt in self._receipts_of(job, shard))
 
     def _check(self, receipt: str) -> Tally:
         raw = self._stores.raw.read(receipt)
@@ -132,7 +199,7 @@ class Jobs:
         )
 
     def _loaded(self, job: str, shard: Shard) -> Tally:
-        return _tally_of([self._process.receipt(receipt) for receipt in self._receipts_of(job, shard)])
+        return _tally_of(self._process.receipt(receipt) for receipt in self._receipts_of(job, shard))
 
     def _entries(self, job: str, shard: Shard) -> Iterator[LedgerEntry]:
         receipts = [*self._receipts_of(job, shard)]
@@ -150,7 +217,7 @@ class Jobs:
 
     def _total(self, job: str, prefix: str) -> Tally:
         bodies = (self._files.read(job, name) for name in self._files.names(job, prefix))
-        return Tally.total([_tally.decode(body) for body in bodies if body is not None])
+        return Tally.total(_tally.decode(body) for body in bodies if body is not None)
 
     def _spec(self, job: str) -> JobSpec:
         planned = self._files.read(job, "plan.json")
@@ -161,16 +228,6 @@ class Jobs:
 
 def _tally_of(entries: Iterable[LedgerEntry]) -> Tally:
     return Tally.total(
-        [
-            Tally(
-                receipts=1,
-                events=entry.events,
-                curated=entry.curated,
-                duplicate=entry.duplicate,
-                filtered=entry.filtered,
-                dead_lettered=entry.dead_lettered,
-                dead_letters=entry.dead_letters,
-            )
-            for entry in entries
-        ]
+        Tally(receipts=1, **{name: getattr(entry, name) for name in COUNTS[1:]}, dead_letters=entry.dead_letters)
+        for entry in entries
     )

@@ -5,8 +5,9 @@ wrote it, and outcomes are read off that lineage.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,6 +19,9 @@ from ..pipeline.failures import rejected_letter
 from ..pipeline.pipeline import Batch, Pipeline
 from ..ports import Clock, CuratedStore, DeadLetters, Ledger, RawStore
 from ..records import Curated, DeadLetter, LedgerEntry, Lineage, Marker, Outcome, RawObject, Reason, Receipt, Violation
+from .archived import Archived
+
+Answer = TypeVar("Answer")
 
 
 class Processed(NamedTuple):
@@ -38,9 +42,17 @@ class Process:
         dead_letters: DeadLetters,
         ledger: Ledger,
         clock: Clock,
+        archived: Archived | None = None,
     ) -> None:
         self._pipeline, self._raw, self._curated = pipeline, raw, curated
         self._dead_letters, self._ledger, self._clock = dead_letters, ledger, clock
+        self._archived = archived
+
+    def over(self, curated: CuratedStore, dead_letters: DeadLetters, ledger: Ledger) -> "Process":
+        """The same process, which writes to these."""
+        other = copy(self)
+        other._curated, other._dead_letters, other._ledger = curated, dead_letters, ledger
+        return other
 
     def receipt(self, receipt: str, raw: RawObject | None = None, *, adopt: bool = False) -> LedgerEntry:
         """``run``, for those who need the ledger entry only."""
@@ -55,10 +67,12 @@ class Process:
         raw = raw or self._raw.read(receipt)
         if not adopt:
             require_catalog(raw.receipt, self._pipeline.catalog.name)
-        batch = self._pipeline.run(raw, self._clock.now())
+        now = self._clock.now()
+        boundary = None if self._archived is None else self._archived.before(now)
+        batch = self._pipeline.run(raw, now)
         own_times = dict.fromkeys(batch.unmarked)
         records = self._marked(batch)
-        outcomes = self._insert(records, batch.parts, batch.letters, own_times)
+        outcomes = self._insert(records, batch.parts, batch.letters, own_times, boundary)
         if batch.letters:
             self._dead_letters.add(batch.letters)
         reasons = Counter(letter.reason for letter in batch.letters)
@@ -99,11 +113,19 @@ class Process:
         parts: dict[int, list[Curated]],
         letters: list[DeadLetter],
         own_times: dict[int, None],
+        boundary: int | None,
     ) -> Counter[Outcome]:
-        found = self._insert_first(records, parts, letters, own_times)
+        # What is archived is not inserted again, though the store would take it.
+        closed = {} if boundary is None else {place: r for place, r in records.items() if r.time < boundary}
+        for place in closed:
+            del records[place]
+        found = self._settle(self._curated.insert, records, parts, letters, own_times)
+        if closed:
+            found = [*found, *self._find_first(closed, parts, letters, own_times)]
+            records |= closed
         outcomes = Counter({Outcome.CURATED: len(found)})
         if any(found):
-            firsts = _Firsts(self._raw, self._pipeline)
+            firsts = Firsts(self._raw, self._pipeline)
             lost = [(*item, first) for item, first in zip(records.items(), found, strict=True) if first is not None]
             for place, record, lineage in lost:
                 outcomes[Outcome.CURATED] -= 1
@@ -114,19 +136,58 @@ class Process:
                 where = f"another event in receipt {lineage.receipt}, index {lineage.index}"
                 letters.append(_conflict(record, own_times.get(place, record.time), where))
         # Only now, since the further records of an event that lost must not be kept: all are of the one that was first.
-        if further := [part for place in sorted(parts) if place in records for part in parts[place]]:
+        further = [part for place in sorted(parts) if place in records for part in parts[place]]
+        if further and closed:
+            further = self._unfinished(further)
+        if further:
             self._curated.insert(further)
         return outcomes
 
-    def _insert_first(
+    def _find_first(
         self,
-        records: dict[int, Curated],
+        closed: dict[int, Curated],
         parts: dict[int, list[Curated]],
         letters: list[DeadLetter],
         own_times: dict[int, None],
     ) -> Sequence[Lineage | None]:
-        """Insert the first record of each event whose records the store can hold; the others leave ``records`` and
-        become dead letters.
+        """As an insertion would answer, for events behind the archive's boundary that are known; the others leave
+        ``closed`` and become dead letters.
+        """
+        if self._archived is None:
+            return []
+        answers: list[Lineage | None] = []
+        held = self._settle(self._archived.find, closed, parts, letters, own_times)
+        for (place, record), first in zip([*closed.items()], held, strict=True):
+            if first is None:
+                wrong = Violation("", "before-archive-boundary", "Events of its time are archived; it is none of them.")
+                reason = Reason.BEFORE_ARCHIVE_BOUNDARY
+                letters.append(rejected_letter(record, own_times.get(place, record.time), reason, wrong))
+                del closed[place]
+                parts.pop(place, None)
+            elif (first.receipt, first.index) == (record.receipt, record.index):
+                answers.append(None)
+            else:
+                # No hash of its bytes is at hand: the content itself is compared.
+                answers.append(Lineage(first.source, first.id, first.receipt, first.index, b""))
+        return answers
+
+    def _unfinished(self, further: Sequence[Curated]) -> list[Curated]:
+        """Those of the further records that are neither stored nor archived: a crash may have come before they were."""
+        if self._archived is None:
+            return [*further]
+        held = self._archived.find(further)
+        return [record for record, known in zip(further, held, strict=True) if known is None]
+
+    def _settle(
+        self,
+        ask: Callable[[Sequence[Curated]], Sequence[Answer]],
+        records: dict[int, Curated],
+        parts: dict[int, list[Curated]],
+        letters: list[DeadLetter],
+        own_times: dict[int, None],
+    ) -> Sequence[Answer]:
+        """What ``ask`` answers for the first record of each event whose records the store can hold; the others leave
+        ``records`` and become dead letters.
         """
 
         def refuse(place: int, error: Unstorable) -> None:
@@ -141,7 +202,7 @@ class Process:
                 refuse(place, error)
         while records:
             try:
-                return self._curated.insert([*records.values()])
+                return ask([*records.values()])
             except Unstorable as error:
                 refuse([*records][error.position], error)
         return []
@@ -153,7 +214,7 @@ def require_catalog(receipt: Receipt, mine: str) -> None:
         raise OtherCatalog(f"Receipt {receipt.id} was accepted under catalog {receipt.catalog!r}; this is {mine!r}.")
 
 
-class _Firsts:
+class Firsts:
     """Events that were first, read again from the raw log for comparison; remembers the last receipt."""
 
     def __init__(self, raw: RawStore, pipeline: Pipeline) -> None:

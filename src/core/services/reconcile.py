@@ -1,11 +1,17 @@
-"""Reconcile: the proof that nothing is lost, receipt by receipt, and the mending of what is missing."""
+"""Reconcile: the proof that nothing is lost, receipt by receipt, and the mending of what is missing.
 
-from collections.abc import Iterator
+What it holds in memory are pages and gaps, however long the log is: receipts and ledger entries come in one order.
+"""
+
+from collections.abc import Collection, Iterator
 
 import attrs
 
-from ..identity import EARLIEST, LATEST
+from ..errors import UnknownReceipt
+from ..identity import EARLIEST, LATEST, record_key
 from ..ports import Stores
+from ..records import LedgerEntry
+from .archived import Archived
 
 PAGE = 1000
 
@@ -13,7 +19,11 @@ PAGE = 1000
 @attrs.define
 class Account:
     """What a reconciliation found. ``missing`` receipts have no ledger entry; ``unbalanced`` ones do not add up;
-    ``unknown`` are ledger entries whose receipt the raw log does not hold.
+    ``unknown`` are ledger entries whose receipt the raw log does not hold, ``gone`` receipts that it does not hold
+    though curated events came from them; these are sought where the numbers are wrong.
+
+    ``stored`` and ``archived`` are counted over all time: events in the curated store, and those in the archive that
+    are not in the store as well.
     """
 
     receipts: int = 0
@@ -23,47 +33,62 @@ class Account:
     filtered: int = 0
     dead_lettered: int = 0
     stored: int | None = None
+    archived: int | None = None
     missing: list[str] = attrs.field(factory=list)
     unbalanced: list[str] = attrs.field(factory=list)
     unknown: list[str] = attrs.field(factory=list)
+    gone: list[str] = attrs.field(factory=list)
     resent: int = 0
 
     @property
     def holds(self) -> bool:
         """Whether every event of every receipt is accounted for."""
-        return not (self.missing or self.unbalanced or self.unknown) and self.stored in (None, self.curated)
+        return not (self.missing or self.unbalanced or self.unknown or self.gone) and self.kept in (None, self.curated)
+
+    @property
+    def kept(self) -> int | None:
+        """How many curated events there are, stored or archived; None where they were not counted."""
+        return None if self.stored is None else self.stored + (self.archived or 0)
+
+    def add(self, receipt: str, entry: LedgerEntry | None) -> None:
+        """Account for one receipt of the raw log."""
+        self.receipts += 1
+        if entry is None:
+            self.missing.append(receipt)
+            return
+        if not entry.balanced:
+            self.unbalanced.append(receipt)
+        self.events += entry.events
+        self.curated += entry.curated
+        self.duplicate += entry.duplicate
+        self.filtered += entry.filtered
+        self.dead_lettered += entry.dead_lettered
 
 
 class Reconcile:
     """Compares the raw log with the ledger and the curated store."""
 
     def __init__(self, stores: Stores) -> None:
-        self._stores = stores
+        self._stores, self._archived = stores, Archived(stores)
 
-    def run(self, *, since: int = EARLIEST, until: int = LATEST, repair: bool = False) -> Account:
-        """Account for every receipt of a time range; over all time, count the curated events too.
+    def run(
+        self, *, since: int = EARLIEST, until: int = LATEST, repair: bool = False, types: Collection[str] = ()
+    ) -> Account:
+        """Account for every receipt of a time range; over all time, count the curated events too, stored and archived.
 
-        ``repair`` sends receipts without an entry, or whose entry does not add up, to the queue again.
+        ``repair`` sends receipts without an entry, or whose entry does not add up, to the queue again. ``types`` are
+        those whose events are looked through for receipts that are gone, if there is cause.
         """
         account, stores = Account(), self._stores
-        for page in self._pages(since, until):
-            entries = stores.ledger.entries(page)
-            for receipt in page:
-                account.receipts += 1
-                entry = entries.get(receipt)
-                if entry is None:
-                    account.missing.append(receipt)
-                    continue
-                if not entry.balanced:
-                    account.unbalanced.append(receipt)
-                account.events += entry.events
-                account.curated += entry.curated
-                account.duplicate += entry.duplicate
-                account.filtered += entry.filtered
-                account.dead_lettered += entry.dead_lettered
         if (since, until) == (EARLIEST, LATEST):
-            account.stored = stores.curated.count()
-            account.unknown = [*self._unknown()]
+            self._account_for_all(account)
+            if types and not account.missing and (account.unknown or account.kept != account.curated):
+                account.gone = [*self._gone(types)]
+        else:
+            for page in self._pages(since, until):
+                entries = stores.ledger.entries(page)
+                for receipt in page:
+                    account.add(receipt, entries.get(receipt))
         if repair:
             for receipt in (*account.missing, *account.unbalanced):
                 stores.queue.send(receipt)
@@ -90,9 +115,49 @@ class Reconcile:
             yield [*page]
             after = page[-1]
 
-    def _unknown(self) -> Iterator[str]:
-        receipts = {receipt for page in self._pages(EARLIEST, LATEST) for receipt in page}
+    def _account_for_all(self, account: Account) -> None:
+        receipts = (receipt for page in self._pages(EARLIEST, LATEST) for receipt in page)
+        entries = self._entries()
+        receipt, entry = next(receipts, None), next(entries, None)
+        while receipt is not None or entry is not None:
+            if receipt is not None and (entry is None or receipt < entry.receipt):
+                # It may have been recorded since the page was read in which its entry was sought.
+                account.add(receipt, self._stores.ledger.entries([receipt]).get(receipt))
+                receipt = next(receipts, None)
+            elif entry is not None and receipt == entry.receipt:
+                account.add(receipt, entry)
+                receipt, entry = next(receipts, None), next(entries, None)
+            elif entry is not None:
+                if not self._is_kept(entry.receipt):
+                    account.unknown.append(entry.receipt)
+                entry = next(entries, None)
+        account.stored = self._stores.curated.count()
+        account.archived = sum(events - stored for _, events, stored in self._archived.events())
+
+    def _entries(self) -> Iterator[LedgerEntry]:
         after: str | None = None
         while page := self._stores.ledger.list(after=after, limit=PAGE):
-            yield from (entry.receipt for entry in page if entry.receipt not in receipts)
+            yield from page
             after = page[-1].receipt
+
+    def _gone(self, types: Collection[str]) -> Iterator[str]:
+        """Receipts of curated events that the raw log does not hold, each once."""
+        known: dict[str, bool] = {}
+        for name in sorted({*types, *self._archived.types()}):
+            after: int | None = None
+            while page := self._archived.page(name, after, PAGE):
+                after = record_key(page[-1])
+                for receipt in dict.fromkeys(record.receipt for record in page):
+                    if receipt not in known:
+                        known[receipt] = self._is_kept(receipt)
+                        if not known[receipt]:
+                            yield receipt
+                # What was found to be there is forgotten: only gaps are held.
+                known = {receipt: kept for receipt, kept in known.items() if not kept}
+
+    def _is_kept(self, receipt: str) -> bool:
+        try:
+            self._stores.raw.read(receipt)
+        except UnknownReceipt:
+            return False
+        return True

@@ -3,7 +3,7 @@
 import click
 
 from ... import __version__
-from . import catalog, dead_letters, events, reconcile, run, sample, view
+from . import archive, backfill, catalog, dead_letters, events, jobs, rebuild, reconcile, restore, run, sample, view
 from .exits import Commands
 
 
@@ -32,6 +32,11 @@ for _command in (
     events.events,
     view.view,
     dead_letters.dead_letters,
+    backfill.backfill,
+    jobs.jobs,
+    rebuild.rebuild,
+    archive.archive,
+    restore.restore,
     reconcile.reconcile,
     catalog.catalog,
 ):

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from ..rows import contents
+from .catalog_check import check, diff
 from .exits import Fault
 from .options import Site, as_json, on_a_site
 from .output import print_json, print_table
@@ -15,13 +16,19 @@ _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"))
 
 @click.group
 def catalog() -> None:
-    """Look at the catalog.
+    """Look at the catalog, and at what a change of it would do.
 
     \b
     Examples:
       millrace catalog list
       millrace catalog schema purchase
+      millrace catalog check --catalog ./shop.py --against file:./data
+      millrace catalog diff new/shop.py --catalog ./shop.py
     """
+
+
+catalog.add_command(check)
+catalog.add_command(diff)
 
 
 @catalog.command("list")

@@ -1,50 +1,48 @@
 """``millrace dead-letters``: what could not be processed, and why."""
 
-from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import export, redrive
 from .exits import Fault, warn
+from .letters import as_origin, as_row, choosing, chosen, complaint, violations, with_origins
 from .options import Site, as_json, as_ndjson, on_a_site
-from .origins import Origin, origins
+from .origins import origins
 from .output import print_facts, print_json, print_objects, print_table, printable
 
 if TYPE_CHECKING:
     from ...core.records import DeadLetter
+    from ...core.redriving import Choice
     from ..platform import Platform
 
 SHOWN_TO_PEOPLE = 100
 SHOWN_OF_A_DOCUMENT = 64 * 1024
-_PAGE = 1000
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at what could not be processed.
+    """Look at what could not be processed, and process it again once the cause is mended.
 
     \b
     Examples:
       millrace dead-letters summary
       millrace dead-letters list --reason invalid --ndjson
       millrace dead-letters show 3f9c
+      millrace dead-letters redrive --type purchase --dry-run
     """
 
 
 @dead_letters.command("list")
-@click.option("--reason", help="Only those with this reason, such as invalid or malformed.")
-@click.option("--type", "event_type", help="Only those of this event type.")
-@click.option("--fingerprint", help="Only those with this cause; see summary.")
+@choosing
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table]")
 @as_json
 @as_ndjson
 @on_a_site
 def list_(
     *,
-    reason: str | None,
-    event_type: str | None,
-    fingerprint: str | None,
+    choice: "Choice",
     limit: int | None,
     form: str | None,
     site: Site,
@@ -55,20 +53,12 @@ def list_(
     Example:
       millrace dead-letters list --type purchase --ndjson
     """
-    if reason is not None:
-        _require_reason(reason)
     with site.open() as platform:
-        letters = (
-            letter
-            for letter in _all(platform)
-            if reason in (None, letter.reason)
-            and event_type in (None, letter.event_type)
-            and fingerprint in (None, letter.fingerprint)
-        )
+        letters = chosen(platform, choice)
         cut = limit is None and form is None
         if cut:
             limit = SHOWN_TO_PEOPLE
-        shown = _as_rows(platform, islice(letters, limit or None))
+        shown = (as_row(*pair) for pair in with_origins(platform, islice(letters, limit or None)))
         if form is not None:
             print_objects(shown, form)
         elif rows := [_brief(row) for row in shown]:
@@ -96,7 +86,7 @@ def show(*, id: str, form: str | None, site: Site) -> None:
         letter = _find(platform, id)
         found = origins(platform, letter.occurrences)
     occurrences = [
-        {"receipt": receipt, "index": index, **_origin(found.get((receipt, index)))}
+        {"receipt": receipt, "index": index, **as_origin(found.get((receipt, index)))}
         for receipt, index in letter.occurrences
     ]
     first = found.get((letter.receipt, letter.index))
@@ -106,7 +96,7 @@ def show(*, id: str, form: str | None, site: Site) -> None:
         return
     print_facts(_facts(letter))
     click.echo()
-    print_table(["pointer", "code", "message"], _violations(letter))
+    print_table(["pointer", "code", "message"], violations(letter))
     click.echo()
     if first is None:
         warn("The raw log does not have the event any more")
@@ -141,36 +131,6 @@ def summary(*, form: str | None, site: Site) -> None:
         warn("There are no dead letters")
 
 
-def as_row(letter: "DeadLetter", origin: Origin | None) -> dict[str, Any]:
-    """A dead letter as JSON shows it, with its first occurrence."""
-    from ...core.times import format_time
-
-    return {
-        "id": letter.id,
-        "reason": letter.reason,
-        "stage": letter.stage,
-        "fingerprint": letter.fingerprint,
-        "violations": _violations(letter),
-        "receipt": letter.receipt,
-        "index": letter.index,
-        **_origin(origin),
-        "source": letter.source,
-        "eventType": letter.event_type,
-        "eventId": letter.event_id,
-        "eventTime": None if letter.event_time is None else format_time(letter.event_time),
-        "seen": letter.seen,
-        "attempts": letter.attempts,
-    }
-
-
-def _violations(letter: "DeadLetter") -> list[dict[str, str]]:
-    return [{"pointer": v.pointer, "code": v.code, "message": v.message} for v in letter.violations]
-
-
-def _origin(origin: Origin | None) -> dict[str, Any]:
-    return {"origin": None if origin is None else origin.name, "line": None if origin is None else origin.line}
-
-
 def _facts(letter: "DeadLetter") -> dict[str, Any]:
     row = as_row(letter, None)
     names = ("id", "reason", "stage", "fingerprint", "eventType", "eventId", "eventTime", "source", "seen", "attempts")
@@ -178,8 +138,6 @@ def _facts(letter: "DeadLetter") -> dict[str, Any]:
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
-    violations = row["violations"]
-    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
     where = row["origin"] if row["line"] is None else f"{row['origin']}:{row['line']}"
     return {
         "id": row["id"][:12],
@@ -187,14 +145,16 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
         "type": row["eventType"],
         "where": where,
         "seen": row["seen"],
-        "violation": f"{violations[0]['pointer']} {violations[0]['message']}".strip() + more if violations else "",
+        "violation": complaint(row["violations"]),
     }
 
 
 def _summary(platform: "Platform") -> list[dict[str, Any]]:
+    from ...core.redriving import Choice
+
     causes: dict[str, dict[str, Any]] = {}
-    for letter in _all(platform):
-        example = (_violations(letter) or [{"pointer": "", "code": "", "message": ""}])[0]
+    for letter in chosen(platform, Choice()):
+        example = (violations(letter) or [{"pointer": "", "code": "", "message": ""}])[0]
         row = causes.setdefault(
             letter.fingerprint,
             {
@@ -211,19 +171,6 @@ def _summary(platform: "Platform") -> list[dict[str, Any]]:
     return sorted(causes.values(), key=lambda row: (-row["occurrences"], row["fingerprint"]))
 
 
-def _all(platform: "Platform") -> Iterator["DeadLetter"]:
-    after = None
-    while page := platform.stores.dead_letters.browse(after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].id
-
-
-def _as_rows(platform: "Platform", letters: Iterator["DeadLetter"]) -> Iterator[dict[str, Any]]:
-    while page := list(islice(letters, _PAGE)):
-        found = origins(platform, [(letter.receipt, letter.index) for letter in page])
-        yield from (as_row(letter, found.get((letter.receipt, letter.index))) for letter in page)
-
-
 def _find(platform: "Platform", prefix: str) -> "DeadLetter":
     letters = platform.stores.dead_letters
     if (letter := letters.get(prefix)) is not None:
@@ -237,14 +184,6 @@ def _find(platform: "Platform", prefix: str) -> "DeadLetter":
     return found[0]
 
 
-def _require_reason(reason: str) -> None:
-    from ...core.records import Reason
-
-    known = [each.value for each in Reason]
-    if reason not in known:
-        raise Fault(f"There is no reason {reason!r}; there are {', '.join(known)}.")
-
-
 def _pretty(document: bytes) -> str:
     import msgspec
 
@@ -254,3 +193,7 @@ def _pretty(document: bytes) -> str:
         text = document.decode("utf-8", "backslashreplace")
     cut = f"\n… ({len(text):,} characters in all)" if len(text) > SHOWN_OF_A_DOCUMENT else ""
     return "\n".join(printable(line) for line in text[:SHOWN_OF_A_DOCUMENT].split("\n")) + cut
+
+
+for _command in (redrive.redrive, export.export, export.purge):
+    dead_letters.add_command(_command)

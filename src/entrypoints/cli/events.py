@@ -1,6 +1,6 @@
 """``millrace events``: curated events in time order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ...core.records import Curated
     from ..platform import Platform
 
+    _Page = Callable[[int | None], Sequence[Curated]]
+
 SHOWN_TO_PEOPLE = 100
 _PAGE = 1000
 
@@ -30,13 +32,21 @@ _PAGE = 1000
     metavar="FIELD=VALUE",
     help="Only events with this value in a field, of the envelope or curated; may be given several times.",
 )
+@click.option("--archived", is_flag=True, help="Archived events too.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table]")
 @as_csv
 @as_json
 @as_ndjson
 @on_a_site
 def events(
-    *, type: str, conditions: Sequence[str], limit: int | None, form: str | None, span: Span, site: Site
+    *,
+    type: str,
+    conditions: Sequence[str],
+    archived: bool,
+    limit: int | None,
+    form: str | None,
+    span: Span,
+    site: Site,
 ) -> None:
     """Show the curated events of a TYPE in time order.
 
@@ -49,18 +59,20 @@ def events(
       millrace events purchase --since 2026-11-23 --where currency=EUR
       millrace events page_view --since 2h --ndjson | jq .path
       millrace events refund --csv > refunds.csv
+      millrace events purchase --archived --since 2025-11-01 --until 2025-12-01
     """
     wanted = [_condition(text) for text in conditions]
     with site.open() as platform:
-        _require_known(platform, type)
-        rows = _matching(platform, type, span, wanted)
+        _require_known(platform, type, archived=archived)
+        page = _pages(platform, type, span, archived=archived)
+        rows = _matching(page, wanted)
         cut = limit is None and form is None
         if cut:
             limit = SHOWN_TO_PEOPLE
         shown = islice(rows, limit or None)
         if form == "csv":
             # Read twice rather than held in memory: the header names every field that some event has.
-            columns = _columns(islice(_matching(platform, type, span, wanted, tell=False), limit or None))
+            columns = _columns(islice(_matching(page, wanted, tell=False), limit or None))
             print_csv(columns, shown)
         elif form is not None:
             print_objects(shown, form)
@@ -80,22 +92,20 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         warn("There are no such events")
 
 
-def _require_known(platform: "Platform", event_type: str) -> None:
+def _require_known(platform: "Platform", event_type: str, *, archived: bool) -> None:
     from ...core.identity import EARLIEST, LATEST
 
     known = platform.catalog.types
     if event_type in known:
         return
-    if not platform.stores.curated.query(event_type, since=EARLIEST, until=LATEST + 1, after=None, limit=1):
+    if not _pages(platform, event_type, Span(EARLIEST, LATEST + 1), archived=archived)(None):
         raise Fault(f"There is no event type {event_type!r}; the catalog has {', '.join(sorted(known))}.")
 
 
-def _matching(
-    platform: "Platform", event_type: str, span: Span, wanted: Sequence[tuple[str, str]], *, tell: bool = True
-) -> Iterator[dict[str, Any]]:
+def _matching(page: "_Page", wanted: Sequence[tuple[str, str]], *, tell: bool = True) -> Iterator[dict[str, Any]]:
     unseen = {name for name, _ in wanted}
     scanned = 0
-    for record in _records(platform, event_type, span):
+    for record in _records(page):
         row = event_row(record)
         scanned += 1
         unseen -= row.keys()
@@ -105,13 +115,24 @@ def _matching(
         warn(f"None of these {scanned:,} events has a field {min(unseen)!r}")
 
 
-def _records(platform: "Platform", event_type: str, span: Span) -> Iterator["Curated"]:
+def _pages(platform: "Platform", event_type: str, span: Span, *, archived: bool) -> "_Page":
+    """What answers with the next events beyond a sort key."""
+    if not archived:
+        curated = platform.stores.curated
+        return lambda after: curated.query(event_type, since=span.since, until=span.until, after=after, limit=_PAGE)
+    from ...core.services.archived import PART, Archived
+
+    everything = Archived(platform.stores)
+    return lambda after: everything.page(event_type, after, PART, since=span.since, until=span.until)
+
+
+def _records(page: "_Page") -> Iterator["Curated"]:
     from ...core.identity import record_key
 
-    curated, after = platform.stores.curated, None
-    while page := curated.query(event_type, since=span.since, until=span.until, after=after, limit=_PAGE):
-        yield from page
-        after = record_key(page[-1])
+    after: int | None = None
+    while found := page(after):
+        yield from found
+        after = record_key(found[-1])
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> list[str]:

@@ -85,7 +85,7 @@ def on_a_site(command: Command) -> Command:
     def with_site(*args: Any, store: str, catalog: str, verbose: bool, **rest: Any) -> Any:
         return command(*args, site=Site(store, catalog, Log(verbose=verbose)), **rest)
 
-    return _as(command, with_site)
+    return named_after(command, with_site)
 
 
 def in_a_span(command: Command) -> Command:
@@ -104,10 +104,10 @@ def in_a_span(command: Command) -> Command:
             raise click.UsageError("--since is not before --until.")
         return command(*args, span=span, **rest)
 
-    return _as(command, with_span)
+    return named_after(command, with_span)
 
 
-def _as(command: Command, wrapper: Any) -> Command:
+def named_after(command: Command, wrapper: Any) -> Command:
     """The wrapper under the command's name and help, with the options of both."""
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
     wrapper.__click_params__ += getattr(command, "__click_params__", [])

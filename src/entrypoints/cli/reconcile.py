@@ -17,6 +17,7 @@ _GAPS = {
     "missing": "receipts without a ledger entry",
     "unbalanced": "receipts whose ledger entry does not add up",
     "unknown": "ledger entries whose receipt the raw log does not have",
+    "gone": "receipts of curated events that the raw log does not have",
 }
 
 
@@ -29,9 +30,9 @@ def reconcile(*, repair: bool, form: str | None, span: Span, site: Site) -> int:
     """Account for every event of every receipt.
 
     For each receipt of the raw log: events = curated + duplicate + filtered + dead-lettered; over all time, also that
-    the curated store holds as many events as were curated. Exits with 1 on a gap. --since and --until choose receipts
-    by when they were received. --repair also processes what was accepted under another catalog. Opening a store
-    already finishes what a crash has left; that is told as mended.
+    curated store and archive hold as many events as were curated. Exits with 1 on a gap. --since and --until choose
+    receipts by when they were received. --repair also processes what was accepted under another catalog. Opening a
+    store already finishes what a crash has left; that is told as mended.
 
     \b
     Examples:
@@ -60,12 +61,12 @@ def _account(platform: "Platform", span: Span) -> "Account":
     from ...core.identity import EARLIEST, LATEST
 
     if span == (EARLIEST, LATEST + 1):
-        return platform.reconcile.run()
+        return platform.reconcile.run(types=platform.catalog.types)
     return platform.reconcile.run(since=span.since, until=span.until)
 
 
 def _report(account: "Account", *, mended: int, resent: int) -> dict[str, Any]:
-    names = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered", "stored", *_GAPS)
+    names = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered", "stored", "archived", *_GAPS)
     return {
         "holds": account.holds,
         **{name: getattr(account, name) for name in names},
@@ -75,11 +76,14 @@ def _report(account: "Account", *, mended: int, resent: int) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    names = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered", "mended", "resent")
+    names = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered", "archived", "mended", "resent")
     print_facts({name.replace("_", " "): f"{report[name]:,}".rjust(12) for name in names if report[name] is not None})
     for name, words in _GAPS.items():
         if found := report[name]:
             click.echo(f"{len(found):,} {words}: {', '.join(found[:_NAMED])}{', …' if len(found) > _NAMED else ''}")
-    if report["stored"] not in (None, report["curated"]):
-        click.echo(f"The curated store holds {report['stored']:,} events, where the ledger has {report['curated']:,}.")
+    if report["stored"] is not None and report["stored"] + report["archived"] != report["curated"]:
+        beside = f" and the archive {report['archived']:,} more" if report["archived"] else ""
+        click.echo(
+            f"The curated store holds {report['stored']:,} events{beside}, where the ledger has {report['curated']:,}."
+        )
     click.echo("Every event is accounted for." if report["holds"] else "There is a gap.")

@@ -52,7 +52,7 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
     if not inputs:
         warn("There is no .json, .ndjson or .jsonl file to process")
     totals, troubles = Totals(), []
-    with site.open(write=True) as platform, _progress(inputs, site.log) as advance:
+    with site.open(write=True) as platform, bytes_bar(inputs, site.log) as advance:
         started = time.perf_counter()
         sent: dict[str, Chunk] = {}
         for item in _items(inputs, advance):
@@ -76,7 +76,7 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
     if form:
         print_json(totals.summary(seconds))
     else:
-        _print_summary(totals.summary(seconds))
+        print_summary(totals.summary(seconds))
     if not troubles:
         return OK
     return FAILED if totals.counts["receipts"] else WRONG_USAGE
@@ -142,7 +142,8 @@ def _log(log: Log, entry: "LedgerEntry", chunk: Chunk) -> None:
     )
 
 
-def _print_summary(summary: dict[str, Any]) -> None:
+def print_summary(summary: dict[str, Any]) -> None:
+    """A summary for people."""
     facts = {name: f"{value:,}" for name, value in summary.items() if isinstance(value, int)}
     for reason, count in summary["dead_letters"].items():
         facts[f"  {reason}"] = f"{count:,}"
@@ -152,7 +153,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _progress(inputs: Sequence[Input], log: Log) -> Iterator[Advance]:
+def bytes_bar(inputs: Sequence[Input], log: Log) -> Iterator[Advance]:
     """A bar over the bytes of all files, on standard error if that is a terminal and no log lines go there."""
     if log.verbose or not sys.stderr.isatty():
         yield lambda _: None

@@ -82,8 +82,11 @@ def _fields(view: "View", groups: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rows(platform: "Platform", view: "View", span: Span) -> Iterator["ViewRow"]:
+    from ...core.services.generations import Generations
+
     views, after = platform.stores.views, None
-    while page := views.rows(view.signature, since=span.since, until=span.until, after=after, limit=_PAGE):
+    name = Generations(views).current_rows(view)
+    while page := views.rows(name, since=span.since, until=span.until, after=after, limit=_PAGE):
         yield from page
         after = page[-1].key
 

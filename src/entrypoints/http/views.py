@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ...core.canonical import canonical_text
 from ...core.identity import EARLIEST, LATEST
 from ...core.records import ViewRow
+from ...core.services.generations import Generations
 from ...core.views.projection import results
 from ...core.views.view import View
 from ..rows import view_row
@@ -72,6 +73,8 @@ def _shown(
 
 def _rows(site: Site, declared: View, since: int, until: int) -> Iterator[ViewRow]:
     views, after = site.stores.views, None
-    while found := views.rows(declared.signature, since=since, until=until, after=after, limit=_PAGE):
+    generations = Generations(views)
+    name = generations.current_rows(declared)
+    while found := views.rows(name, since=since, until=until, after=after, limit=_PAGE):
         yield from found
         after = found[-1].key

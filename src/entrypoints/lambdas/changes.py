@@ -32,7 +32,7 @@ def fold_batch(event: Mapping[str, Any], invocation: Invocation) -> dict[str, An
 def _folded(changes: Changes, records: list[Any], invocation: Invocation) -> list[dict[str, str]]:
     services = invocation.services
     try:
-        services.project.fold(changes, services.catalog.views.values())
+        services.project.fold(changes)
     except TransientError as error:
         first = records[0]["dynamodb"]["SequenceNumber"]
         invocation.log.warning(

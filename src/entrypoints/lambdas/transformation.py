@@ -15,6 +15,7 @@ from .receipts import process_batch
     "analysis_bucket",
     "curated_table",
     "identities_table",
+    "views_table",
     "ledger_table",
     "dlq_url",
     services=("process",),

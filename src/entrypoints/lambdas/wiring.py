@@ -105,10 +105,13 @@ class StackServices:
 
     @cached_property
     def process(self) -> "Process":
+        from ...core.services.archived import Archived
+        from ...core.services.boundary import REMEMBERED
         from ...core.services.process import Process
 
         it = self.stores
-        return Process(self.pipeline, it.raw, it.curated, it.dead_letters, it.ledger, self.clock)
+        archived = Archived(it, remember=REMEMBERED)
+        return Process(self.pipeline, it.raw, it.curated, it.dead_letters, it.ledger, self.clock, archived)
 
     @cached_property
     def project(self) -> "Project":

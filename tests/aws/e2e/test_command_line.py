@@ -1,6 +1,7 @@
 """The command line on a deployed stack: ``--store aws:STACK-NAME``."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.cli import millrace
@@ -34,3 +35,31 @@ def test_reconcile_finds_a_receipt_that_is_missing_and_repair_brings_it_back(clo
     millrace("reconcile", "--repair", "--store", STACK)
     cloud.drain()
     assert told("reconcile")["curated"] == 1
+
+
+def test_dead_letters_are_redriven_exported_and_purged(cloud: Cloud, tmp_path: Path) -> None:
+    post(cloud, [purchase(1), purchase(2, currency="XXX"), purchase(3, currency="YYY")])
+    cloud.drain()
+    assert told("dead-letters", "redrive", "--dry-run")["same"] == 2
+    assert told("dead-letters", "redrive", "--reason", "invalid", status=1)["same"] == 2
+    letters = told("dead-letters", "list")
+    assert [(letter["attempts"], letter["seen"]) for letter in letters] == [(2, 1), (2, 1)]
+    out = tmp_path / "purged.ndjson"
+    chosen = ("--fingerprint", letters[0]["fingerprint"], "--receipt", letters[0]["receipt"])
+    assert told("dead-letters", "purge", *chosen, "--out", str(out), "--yes")["letters"] == 2
+    assert [json.loads(json.loads(line)["document"])["eventId"] for line in out.read_text().splitlines()]
+    assert told("dead-letters", "list") == []
+    assert told("reconcile")["holds"] is True
+
+
+def test_a_receipt_that_sqs_gave_up_is_redriven(cloud: Cloud) -> None:
+    post(cloud, [purchase(1)])
+    for message in cloud.empty("QueueUrl"):
+        cloud.client("sqs").send_message(QueueUrl=cloud.stack.outputs["DlqUrl"], MessageBody=message["Body"])
+    assert told("reconcile", status=1)["curated"] == 0
+    report = told("dead-letters", "redrive")
+    assert (report["returned"], report["returned_held"]) == (1, 0)
+    assert told("reconcile")["curated"] == 1
+    cloud.drain()
+    assert [row["orders"] for row in told("view", "revenue")] == [1]
+    assert told("dead-letters", "redrive")["returned"] == 0

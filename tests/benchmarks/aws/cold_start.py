@@ -128,4 +128,4 @@ def _rival(folder: Path) -> Path:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
+    subprocess.run(command, check=True, capture_output=True, text=True, env={"UV_SYSTEM_CERTS": "true", **os.environ})

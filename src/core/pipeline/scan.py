@@ -1,0 +1,136 @@
+"""``Scanner``: the events of a receipt as views alone need them, without the records that a store would keep.
+
+What it finds is what ``Pipeline.run`` does; only it takes half of the time for lines of events that are all in order.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+import attrs
+import msgspec
+from msgspec import UNSET
+
+from ..decoding.bodies import MAX_EVENT, is_binary_mode, is_lines
+from ..identity import EARLIEST, LATEST
+from ..records import Curated, RawObject, Value
+from ..times import EPOCH
+from .pipeline import Batch, Pipeline, is_current
+from .plans import Plan
+
+PIECE_BYTES = 131_072
+"""Decoded at once: what is made of it still lies in the processor's cache when it is looked at next."""
+NO_TIME = -(2**63)
+_INNER = re.compile(rb"\n(?:[^{]|(?<=[^}]\n))")
+"""A line's end that may be within a value: not after } or not before {."""
+
+
+class Scanned(msgspec.Struct, gc=False):
+    """What measures read of an event; named as in ``Curated``."""
+
+    type: str
+    time: int
+    source: str
+    id: str
+    part: int
+    fields: dict[str, Value]
+
+
+@attrs.frozen
+class Scan:
+    """Some events of a receipt.
+
+    ``times`` and ``ties`` are their identities: the time (``NO_TIME`` where source and id alone decide), and 64 bits of
+    a hash that is the same in this process and in those forked from it. ``parts`` are the further records of events by
+    place. ``seen`` counts all events, ``rejected`` those that were, by reason.
+    """
+
+    events: Sequence[Any]
+    times: Sequence[int]
+    ties: Sequence[int]
+    seen: int
+    parts: Mapping[int, Sequence[Curated]] = {}
+    filtered: int = 0
+    rejected: Counter[str] = attrs.field(factory=Counter)
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Scan":
+        """What the pipeline made of some documents."""
+        records = batch.records
+        times = [record.time for record in records]
+        ties = [hash((record.type, record.source, record.id)) for record in records]
+        for place in batch.unmarked:
+            times[place], ties[place] = NO_TIME, hash((records[place].source, records[place].id))
+        rejected = Counter(letter.reason for letter in batch.letters)
+        return cls(records, times, ties, batch.events, batch.parts, batch.filtered, rejected)
+
+    def fresh(self, fresh: Sequence[int]) -> list[Any]:
+        """The events that are new (1, not 0), with all their parts."""
+        kept = [*compress(self.events, fresh)]
+        return kept + [part for place in sorted(self.parts) if fresh[place] for part in self.parts[place]]
+
+
+class Scanner:
+    """Scans receipts with a compiled catalog."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def scan(self, raw: RawObject) -> Iterator[Scan]:
+        """The events of a receipt, as many at a time as the processor's cache holds well."""
+        at, seen = raw.receipt.received_at, 0
+        if raw.receipt.foreign is not None or not is_lines(raw.receipt.content_type) or is_binary_mode(raw):
+            yield Scan.of(self._pipeline.run(raw, at))
+            return
+        for piece in _pieces(raw.body):
+            if (scan := self._at_once(piece, raw.receipt.source)) is None:
+                lines = [line for line in piece.split(b"\n") if line.strip()]
+                scan = Scan.of(self._pipeline.run_some(raw, lines, seen, at))
+            seen += scan.seen
+            yield scan
+
+    def _at_once(self, piece: bytes, source: str) -> Scan | None:
+        """Lines that hold events of one form and type, all in order; None where they do not."""
+        # Between } and { ends a value: no value has the two next to each other. So every line begins with one.
+        if len(piece) > MAX_EVENT or piece[:1] != b"{" or _INNER.search(piece, 0, len(piece) - 1) is not None:
+            return None
+        count = piece.count(b"\n") + (not piece.endswith(b"\n"))
+        lanes: Any = self._pipeline.lanes
+        try:
+            twins: list[Any] = lanes.first.__self__.decode_lines(piece)
+            plan: Plan = lanes.plans[twins[0].__class__]
+            if len(twins) != count or len({*map(type, twins)}) > 1 or plan.by_id:
+                return None
+            datas = [twin.data for twin in twins]
+            fields: list[Any] = [*map(plan.step, twins if datas[0] is UNSET else datas)]
+            since = [twin.e_time - EPOCH for twin in twins]
+            ids = [twin.e_id for twin in twins]
+            versions = {twin.e_version for twin in twins}
+        except Exception:  # also of user code; the careful way finds out which, and says so
+            return None
+        times = [s.days * 86_400_000_000 + s.seconds * 1_000_000 + s.microseconds for s in since]
+        if (
+            None in fields
+            or not all(ids)
+            or not all(plan.takes_unversioned if v is UNSET else is_current(v, plan) for v in versions)
+            or not EARLIEST <= min(times) <= max(times) <= LATEST
+        ):
+            return None
+        name, sources = plan.name, [twin.e_source or source for twin in twins]
+        ties = [hash((name, *identity)) for identity in zip(sources, ids, strict=True)]
+        events = [
+            Scanned(name, time, where, known, 0, record)
+            for time, where, known, record in zip(times, sources, ids, fields, strict=True)
+        ]
+        return Scan(events, times, ties, seen=count)
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """The bytes cut at line ends."""
+    at = 0
+    while at < len(body):
+        end = body.rfind(b"\n", at, at + PIECE_BYTES) + 1 or body.find(b"\n", at) + 1 or len(body)
+        yield body[at:end]
+        at = end

@@ -1,0 +1,243 @@
+"""``millrace dead-letters redrive``: dead letters processed again."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .bars import counting
+from .exits import FAILED, OK, warn
+from .letters import choosing, chosen, complaint, violations
+from .options import Site, as_json, as_ndjson, on_a_site
+from .output import print_facts, print_json, print_objects, print_table
+
+if TYPE_CHECKING:
+    from ...core.redriving import Choice, Redriven, Returned, Step
+    from ..platform import Platform
+
+SAMPLED = 20
+"""Letters of each verdict that the JSON document shows."""
+SHOWN_TO_PEOPLE = 5
+VERDICTS = {
+    "passed": "pass now",
+    "same": "fail in the same way",
+    "other": "fail in another way",
+    "held": "cannot be processed",
+    "skipped": "failed too often",
+}
+
+
+@click.command
+@choosing
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many dead letters, in order of their ids.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many a second.")
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Leave alone what has failed so often, the first time counted.",
+)
+@click.option("--force", is_flag=True, help="Redrive however often it has failed.")
+@click.option("--adopt", is_flag=True, help="Also what was accepted under another catalog.")
+@click.option("--dry-run", is_flag=True, help="Tell what would become of them, and write nothing.")
+@as_json
+@as_ndjson
+@on_a_site
+def redrive(
+    *,
+    choice: "Choice",
+    limit: int | None,
+    rate: float | None,
+    attempts: int,
+    force: bool,
+    adopt: bool,
+    dry_run: bool,
+    form: str | None,
+    site: Site,
+) -> int:
+    """Process dead letters again, under the catalog as it is now.
+
+    What passes now stops being a dead letter, as soon as what became of it is durable. What fails in the same way stays
+    and counts one attempt more; what fails in another way becomes another dead letter. Receipts that the queue gave up
+    after too many deliveries are processed, too, unless letters are chosen by reason, type or fingerprint. Redriving
+    again, or while events arrive, changes nothing else; after a crash it finishes what was begun.
+
+    Exits with 1 where something that was tried is a dead letter still, and with 0 after a dry run. --json prints totals
+    and a sample of each kind, --ndjson every dead letter with what became of it.
+
+    \b
+    Examples:
+      millrace dead-letters redrive --reason rule --dry-run
+      millrace dead-letters redrive --type purchase --rate 100
+      millrace dead-letters redrive --fingerprint 8c1f0e6ad2b9 --force --json
+    """
+    started = time.monotonic()
+    tally = Tally(dry=dry_run)
+    with site.open(write=not dry_run) as platform:
+        options = {
+            "limit": limit,
+            "attempts": None if force else attempts,
+            "adopt": adopt,
+            "dry": dry_run,
+        }
+        rows = _rows(platform, choice, options, rate, tally, site)
+        if form == "ndjson":
+            print_objects(rows, form)
+        else:
+            for _ in rows:
+                pass
+    report = tally.report(time.monotonic() - started)
+    if form == "json":
+        print_json(report)
+    elif form is None:
+        _print(report)
+    if not (report["letters"] or report["returned"]):
+        warn("There are no such dead letters")
+    if report["skipped"]:
+        warn(f"{report['skipped']:,} failed {attempts} times or more and were left alone; --force redrives them")
+    return FAILED if tally.failed and not dry_run else OK
+
+
+class Tally:
+    """What became of the letters, added up."""
+
+    def __init__(self, *, dry: bool) -> None:
+        self._dry = dry
+        self._counts: Counter[str] = Counter()
+        self._causes: dict[tuple[str, str | None], Counter[str]] = {}
+        self._samples: dict[str, list[Mapping[str, Any]]] = {verdict: [] for verdict in VERDICTS}
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything that was tried could not be processed."""
+        return any(self._counts[name] for name in ("same", "other", "held", "returned_held"))
+
+    def add(self, step: "Step") -> Iterator[Mapping[str, Any]]:
+        """The rows of a step, counted."""
+        self._counts["receipts"] += step.receipts
+        for each in step.returned:
+            self._counts["returned"] += 1
+            self._counts["returned_held"] += each.why is not None
+            yield _returned(each)
+        for result in step.letters:
+            row = _redriven(result, counted=not self._dry)
+            self._counts["letters"] += 1
+            self._counts[result.verdict] += 1
+            cause = result.letter.reason, result.letter.event_type
+            self._causes.setdefault(cause, Counter())[result.verdict] += 1
+            if len(self._samples[result.verdict]) < SAMPLED:
+                self._samples[result.verdict].append(row)
+            yield row
+
+    def report(self, seconds: float) -> dict[str, Any]:
+        """The JSON document."""
+        names = ("letters", *VERDICTS, "returned", "returned_held", "receipts")
+        return {
+            "dry_run": self._dry,
+            **{name: self._counts[name] for name in names},
+            "causes": [
+                {"reason": reason, "eventType": event_type, **{verdict: found[verdict] for verdict in VERDICTS}}
+                for (reason, event_type), found in sorted(self._causes.items(), key=lambda item: str(item[0]))
+            ],
+            "samples": {verdict: rows for verdict, rows in self._samples.items() if rows},
+            "seconds": round(seconds, 3),
+        }
+
+
+def _rows(
+    platform: "Platform",
+    choice: "Choice",
+    options: dict[str, Any],
+    rate: float | None,
+    tally: Tally,
+    site: Site,
+) -> Iterator[Mapping[str, Any]]:
+    from ...core.services.redrive import BATCH, Redrive
+
+    size = BATCH if rate is None else max(1, min(BATCH, int(rate)))
+    steps = Redrive(platform.stores, platform.process).run(choice, size=size, **options)
+    with counting("redriving", lambda: _many(platform, choice, options["limit"]), site.log) as advance:
+        for step in steps if rate is None else _paced(steps, rate):
+            if not (options["dry"] or platform.attended):
+                platform.work.project()
+            rows = [*tally.add(step)]
+            advance(len(rows))
+            site.log.debug("letters.redriven", letters=len(rows), receipts=step.receipts, dry_run=options["dry"])
+            yield from rows
+
+
+def _many(platform: "Platform", choice: "Choice", limit: int | None) -> int:
+    many = sum(1 for _ in chosen(platform, choice))
+    return many if limit is None else min(many, limit)
+
+
+def _paced(
+    steps: Iterable["Step"],
+    rate: float,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Iterator["Step"]:
+    """The steps, none begun before the ones in front of it have had their time."""
+    due = monotonic()
+    for step in steps:
+        tried = len(step.returned) + sum(1 for each in step.letters if each.verdict != "skipped")
+        due = max(due, monotonic() - 1) + tried / rate
+        yield step
+        if (rest := due - monotonic()) > 0:
+            sleep(rest)
+
+
+def _redriven(result: "Redriven", *, counted: bool) -> Mapping[str, Any]:
+    letter, now = result.letter, result.now
+    again = counted and result.verdict == "same"
+    return {
+        "id": letter.id,
+        "verdict": result.verdict.value,
+        "reason": letter.reason,
+        "eventType": letter.event_type,
+        "eventId": letter.event_id,
+        "receipt": letter.receipt,
+        "index": letter.index,
+        "seen": letter.seen,
+        "attempts": letter.attempts + again,
+        "violations": violations(letter),
+        "now": None if now is None else {"id": now.id, "reason": now.reason, "violations": violations(now)},
+        "why": result.why,
+    }
+
+
+def _returned(each: "Returned") -> Mapping[str, Any]:
+    entry = each.entry
+    names = ("events", "curated", "duplicate", "filtered", "dead_lettered")
+    return {
+        "id": None,
+        "verdict": "passed" if each.why is None else "held",
+        "receipt": each.receipt,
+        **{name: None if entry is None else getattr(entry, name) for name in names},
+        "why": each.why,
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    names = {"letters": "dead letters", **VERDICTS, "returned": "given up by the queue", "receipts": "receipts"}
+    facts = {words: f"{report[name]:,}".rjust(12) for name, words in names.items() if report[name] or name in VERDICTS}
+    print_facts(facts)
+    if report["causes"]:
+        click.echo()
+        print_table(list(report["causes"][0]), report["causes"])
+    rows = [
+        {
+            "id": row["id"][:12],
+            "verdict": verdict,
+            "reason": (row["now"] or row)["reason"],
+            "why": row["why"] or complaint((row["now"] or row)["violations"]),
+        }
+        for verdict in ("same", "other", "held")
+        for row in report["samples"].get(verdict, [])[:SHOWN_TO_PEOPLE]
+    ]
+    if rows:
+        click.echo()
+        print_table(list(rows[0]), rows)
