@@ -47,7 +47,6 @@ lint: $(VENV)/dev $(VENV)/editable ## ruff, mypy and the layers
 	@found=$$($(BIN)/mypy -p millrace -p tests 2>&1); status=$$?; \
 	printf '%s\n' "$$found" | sed 's|^build/__editable__[^/]*/millrace/|src/|'; exit $$status
 	@$(BIN)/mypy deploy/package.py
-	@$(BIN)/mypy deploy/package.py
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: lint-deploy

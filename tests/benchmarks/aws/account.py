@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from zlib import crc32
 
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -68,8 +69,10 @@ class Account:
         self._delay, self._told = delay, told or self.calls.append
         # x-amz-crc32 as DynamoDB sends it with every answer: both sides check it.
         json_headers = {"content-type": "application/x-amz-json-1.0"}
+        none_found = b'{"Responses":{},"UnprocessedKeys":{}}'
         self._answers = {
-            "dynamodb": _answer(b"{}", {**json_headers, "x-amz-crc32": "2745614147"}),
+            "dynamodb": _answer(b"{}", {**json_headers, "x-amz-crc32": str(crc32(b"{}"))}),
+            "dynamodb BatchGetItem": _answer(none_found, {**json_headers, "x-amz-crc32": str(crc32(none_found))}),
             "s3": _answer(b"", {"etag": '"0"'}),
             "sqs": _answer(b'{"MessageId":"m"}', json_headers),
         }
@@ -102,7 +105,7 @@ class Account:
         if self._delay is not None:
             time.sleep(self._delay(service))
         self._told(Call(operation, request.body, time.monotonic()))
-        return self._answers[service]
+        return self._answers.get(f"{service} {operation}") or self._answers[service]
 
 
 class _Content:
