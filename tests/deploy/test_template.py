@@ -13,6 +13,7 @@ from millrace.adapters.aws.messages import MAX_MESSAGE
 from millrace.adapters.aws.stack import OUTPUTS
 from millrace.entrypoints.lambdas.analytics import SWEEP
 from millrace.entrypoints.lambdas.settings import Settings
+from millrace.entrypoints.ops.conditions import Severity, prefix
 
 from .stacks import EVERYTHING, Node, of_type, references, text, translated
 
@@ -45,8 +46,9 @@ def test_names_are_those_that_others_rely_on(production: dict[str, Node]) -> Non
 
 
 def test_every_name_of_another_environment_tells_it(production: dict[str, Node], staging: dict[str, Node]) -> None:
-    keys = ("FunctionName", "QueueName", "TableName", "StateMachineName", "LogGroupName")
-    for kind in ("Lambda::Function", "SQS::Queue", "DynamoDB::Table", "StepFunctions::StateMachine", "Logs::LogGroup"):
+    keys = ("FunctionName", "QueueName", "TableName", "StateMachineName", "LogGroupName", "TopicName")
+    kinds = ("Lambda::Function", "SQS::Queue", "DynamoDB::Table", "StepFunctions::StateMachine", "Logs::LogGroup")
+    for kind in (*kinds, "SNS::Topic"):
         ours = of_type(production, f"AWS::{kind}")
         for name, theirs in of_type(staging, f"AWS::{kind}").items():
             assert [f"{ours[name][key]}-staging" for key in keys if key in theirs] == [
@@ -79,12 +81,6 @@ def test_a_deployment_moves_little_by_little_and_alarms_roll_it_back(production:
         assert production["Resources"][version]["Type"] == "AWS::Lambda::Version"
         assert references(production["Resources"][version]) == {f"{name.capitalize()}Function"}
         assert "Canary" in str(group["DeploymentConfigName"])
-
-
-def test_alarms_notify_the_topic_that_is_given(production: dict[str, Node], staging: dict[str, Node]) -> None:
-    assert not any("AlarmActions" in alarm for alarm in of_type(production, "AWS::CloudWatch::Alarm").values())
-    alarms = of_type(staging, "AWS::CloudWatch::Alarm").values()
-    assert {topic for alarm in alarms for topic in alarm["AlarmActions"]} == {EVERYTHING["AlarmTopicArn"]}
 
 
 def test_only_as_many_instances_are_kept_warm_as_asked_for(
@@ -185,7 +181,18 @@ def test_messages_are_as_large_as_the_adapter_makes_them_and_end_in_the_dead_let
 
 def test_the_outputs_tell_of_every_resource_that_the_commands_look_up(production: dict[str, Node]) -> None:
     told = {"ApiUrl", "ApiKeyId", "CatalogName", "Environment", "CorsOrigins"}
-    assert set(production["Outputs"]) == set(OUTPUTS.values()) | told
+    for_operations = {"ChangesDlqUrl", "UsagePlanId", "AlarmPrefix", "DashboardName"}
+    topics = {f"Topic{severity}" for severity in Severity}
+    assert set(production["Outputs"]) == set(OUTPUTS.values()) | told | for_operations | topics
+
+
+@pytest.mark.parametrize(("parameters", "suffix"), [({}, ""), (EVERYTHING, "-staging")], ids=["production", "staging"])
+def test_the_outputs_tell_where_alarms_go_and_how_they_are_named(parameters: dict[str, str], suffix: str) -> None:
+    outputs = {name: output["Value"] for name, output in translated(**parameters)["Outputs"].items()}
+    assert outputs["AlarmPrefix"] == prefix(suffix)
+    assert {text(outputs[f"Topic{each}"]) for each in Severity} == {f"${{TopicsTopic{each}}}" for each in Severity}
+    assert text(outputs["ChangesDlqUrl"]) == "${StorageChangesDeadLetterQueue}"
+    assert text(outputs["UsagePlanId"]) == ("${ApiUsagePlan}" if not suffix else "")  # with IAM there is none
 
 
 def test_log_groups_are_kept_as_long_as_asked_for() -> None:

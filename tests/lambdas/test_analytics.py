@@ -157,14 +157,19 @@ def test_the_sweep_sends_again_what_has_no_ledger_entry(site: Site, event: Any) 
     assert [message.receipt for message in site.stores.queue.receive(10)] == [lost]
     output = site.output()
     assert output.log("receipts.reconciled")["level"] == "warning"
-    assert (output.metric("Missing"), output.metric("Unbalanced"), output.metric("Resent")) == ([1], [0], [1])
+    found = {name: output.metric(name) for name in ("Reconciled", "Missing", "Unbalanced", "Resent")}
+    assert found == {"Reconciled": [2], "Missing": [1], "Unbalanced": [0], "Resent": [1]}
 
 
 def test_the_sweep_leaves_alone_what_may_be_under_way_still(site: Site) -> None:
     site.platform.ingest.request(PURCHASE, source="s")
-    site.clock.micros += 60_000_000
+    site.clock.micros += 44 * 60_000_000
     assert analytics.handler(scheduled_event(), Context())["receipts"] == 0
-    assert site.output().log("receipts.reconciled")["level"] == "info"
+    output = site.output()
+    assert output.log("receipts.reconciled")["level"] == "info"
+    assert (output.metric("Reconciled"), output.metric("Missing")) == ([0], [0])  # a sweep that found nothing was one
+    site.clock.micros += 2 * 60_000_000
+    assert analytics.handler(scheduled_event(), Context())["missing"] == 1
 
 
 def test_the_sweep_takes_a_range(site: Site) -> None:

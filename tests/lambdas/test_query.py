@@ -4,6 +4,7 @@ import pytest
 
 from millrace.core.errors import TransientError
 from millrace.entrypoints.lambdas import query, validation
+from millrace.entrypoints.lambdas.measures import ALLOWED, Measure
 
 from .arriving import API_REQUEST, Context, api_event, s3_event, sqs_event, sqs_record
 from .site import Site, received
@@ -22,6 +23,18 @@ def test_events_and_views_are_answered_from_the_stores(site: Site) -> None:
     assert (status, event["eventId"], event["amount"]) == (200, "p-1", "12.5")
     status, _, [row] = get("/views/revenue")
     assert (status, row["window"], row["revenue"]) == (200, "2026-11-23T01:00:00Z", "12.5")
+
+
+def test_queries_that_are_answered_with_rows_are_timed_and_others_are_not(site: Site) -> None:
+    assert get("/views/revenue")[0] == get("/events/purchase")[0] == 200
+    first, second = site.output().metrics
+    for line in (first, second):
+        assert line["service"] == "query"
+        assert (line["Slow"], len(line["QueryTime"])) == ([0], 1)
+        assert 0 <= line["QueryTime"][0] < ALLOWED[Measure.QUERY_TIME]
+    for path in ("/health", "/catalog", "/events/unheard-of", "/views/none"):
+        get(path)
+    assert [line for line in site.output().metrics if "QueryTime" in line or "Slow" in line] == []
 
 
 def test_parameters_with_several_values_arrive(site: Site) -> None:

@@ -62,6 +62,17 @@ def test_the_metrics_are_outcomes_reasons_conflicts_and_the_time_since_received(
     assert output.metric("ReceivedToCurated") == [40, 40, 40]
 
 
+@pytest.mark.parametrize(("milliseconds", "slow"), [(499, 0), (500, 1), (60_000, 1)])
+def test_a_receipt_is_slow_from_what_the_objective_allows_on(site: Site, milliseconds: int, slow: int) -> None:
+    first, second = accept(site, PURCHASE), accept(site, PURCHASE.replace(b"p-1", b"p-9"))
+    call(sqs_record(first.receipt.id, first))
+    assert site.output().metric("Slow") == [0]
+    site.clock.micros += milliseconds * 1000
+    call(sqs_record(second.receipt.id, second))
+    output = site.output()
+    assert (output.metric("ReceivedToCurated"), output.metric("Slow")) == ([milliseconds], [slow])
+
+
 def test_only_the_first_invocation_is_a_cold_start(site: Site) -> None:
     raw = accept(site, PURCHASE)
     call(sqs_record(raw.receipt.id, raw))

@@ -15,7 +15,7 @@ from millrace import Catalog, Count, First, Last, Max, Sum
 from millrace.adapters.memory import MemoryFiles, memory_stores
 from millrace.adapters.system import RandomReceiptIds, SystemClock
 from millrace.core.pipeline.pipeline import Pipeline
-from millrace.core.pipeline.scan import Scanner
+from millrace.core.pipeline.scan import NO_TIME, Scanner
 from millrace.core.records import RawObject, Receipt
 from millrace.entrypoints.backfill.folding import fold_archive
 from millrace.entrypoints.backfill.seen import Seen
@@ -126,7 +126,8 @@ def test_a_scan_finds_what_the_pipeline_does(documents: list[bytes], end: bytes,
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 3)), max_size=12), max_size=12), st.integers(1, 9)
+    st.lists(st.lists(st.tuples(st.integers(-3, 12) | st.just(NO_TIME), st.integers(-2, 2)), max_size=12), max_size=20),
+    st.integers(1, 9),
 )
 def test_each_identity_is_new_once_however_little_memory_holds(keys: list[list[tuple[int, int]]], hot: int) -> None:
     known: set[tuple[int, int]] = set()
@@ -169,7 +170,7 @@ def test_a_worker_that_fails_fails_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     def broken(*_: Any) -> Any:
         raise SystemExit(3)
 
-    monkeypatch.setattr(Scanner, "scan", broken)
+    monkeypatch.setattr(Scanner, "piece", broken)
     with pytest.raises((EOFError, OSError)):
         fold_archive(CATALOG, chunks([visit("1")] * 9), HOW, 2)
 

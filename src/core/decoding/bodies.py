@@ -11,6 +11,9 @@ from ..records import RawObject
 MAX_EVENT = 256 * 1024
 """The most bytes of one event."""
 
+DAMAGED = "application/vnd.millrace.damaged"
+"""The content type of what comes in a file from where it cannot be read on: one document, which is no event."""
+
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..errors import BodyError, PermanentError
 from ..identity import chunk_key, derived_id
 from ..records import RawObject
-from .bodies import MAX_EVENT, documents, is_binary_mode
+from .bodies import DAMAGED, MAX_EVENT, documents, is_binary_mode
 from .cloudevents import read_binary, read_structured
 from .events import Event, NoEvent
 from .foreign import Source, read_record, records_of
@@ -23,6 +23,8 @@ class Decoder:
     def documents(self, raw: RawObject) -> Sequence[bytes]:
         """The bytes of every event of a receipt, in order."""
         source = self.source(raw)
+        if raw.receipt.content_type == DAMAGED:
+            return [raw.body]
         if source is None or is_binary_mode(raw):
             return documents(raw)
         return [record for document in documents(raw) for record in records_of(source, document)]
@@ -45,6 +47,9 @@ class Decoder:
 
     def read(self, raw: RawObject, index: int, document: bytes) -> Event:
         """The event that the document at an index is. Raises ``NoEvent``."""
+        if raw.receipt.content_type == DAMAGED:
+            message = "From here on the file cannot be read: its gzip content is damaged or cut off."
+            raise NoEvent.because(BodyError(message, code="gzip"))
         if len(document) > MAX_EVENT:
             message = f"The event has {len(document)} bytes; {MAX_EVENT} are allowed."
             raise NoEvent.because(BodyError(message, code="too-large", reason="too-large"))

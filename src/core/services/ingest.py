@@ -1,6 +1,7 @@
 """Ingest: bytes become a receipt in the raw log and a message in the queue, and only then are accepted."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,6 +39,13 @@ class Accepted(msgspec.Struct, frozen=True):
     accepted: int
     rejected: list[Rejected]
     events: list[Identified]
+
+
+class Reserved(NamedTuple):
+    """The id and the instant (microseconds) of a receipt to come."""
+
+    receipt: str
+    received_at: int
 
 
 class NothingAccepted(Exception):
@@ -84,14 +92,28 @@ class Ingest:
         self._keep(raw)
         return answer
 
+    def reserve(self) -> Reserved:
+        """What the next receipt is to be called. Who notes it first can accept a chunk again after a crash."""
+        now = self._clock.now()
+        return Reserved(self._ids.new(now), now)
+
     def chunk(
-        self, body: bytes, *, source: str, content_type: str, origin: str, line: int = 1, foreign: str | None = None
+        self,
+        body: bytes,
+        *,
+        source: str,
+        content_type: str,
+        origin: str,
+        line: int = 1,
+        foreign: str | None = None,
+        reserved: Reserved | None = None,
     ) -> str:
         """Accept a chunk of a file, whatever is in it, and return its receipt id.
 
-        Events without ids get them from the chunk's bytes, so that a file that is run twice counts once.
+        Events without ids get them from the chunk's bytes, so that a file that is run twice counts once. With what was
+        ``reserved``, accepting the same chunk again changes nothing.
         """
-        receipt = self._receipt(source, content_type, foreign, None, {}, origin, line, chunk=True)
+        receipt = self._receipt(source, content_type, foreign, None, {}, origin, line, chunk=True, reserved=reserved)
         self._keep(RawObject(receipt, body))
         return receipt.id
 
@@ -106,11 +128,12 @@ class Ingest:
         line: int,
         *,
         chunk: bool = False,
+        reserved: Reserved | None = None,
     ) -> Receipt:
-        now = self._clock.now()
+        identity, now = reserved or self.reserve()
         kept = {name.lower(): value for name, value in headers.items() if name.lower().startswith("ce-")}
         return Receipt(
-            id=self._ids.new(now),
+            id=identity,
             received_at=now,
             content_type=content_type,
             origin=origin,

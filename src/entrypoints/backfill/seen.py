@@ -1,88 +1,165 @@
 """``Seen``: which identities came before, exactly, in memory of bounded size."""
 
-import sqlite3
-from collections.abc import Iterable, Sequence
-from itertools import chain, compress, islice
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from operator import eq
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from os import SEEK_END
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
 
-HOT = 131_072
-"""Identities that are held in memory; beyond so many, about half of them, with the earlier times, goes to a file."""
-_AT_ONCE = 200
-_SAMPLE = 1000
-_SETTINGS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -8192")
+from ...core.pipeline.scan import NO_TIME
+
+HOT = 65_536
+"""Identities that are taken in before they are set aside; as many again, the last that were, are in memory too."""
 _Key = tuple[int, int]
 
 
 class Seen:
     """A set of (time, tie), to be closed.
 
-    Archives are roughly in order of time, so the latest are kept in memory and the others in a file, which is asked
-    only about times that it may have.
+    Archives are roughly in order of time. So identities are set aside in runs as they come, each with the span of its
+    times; an identity is looked for in the runs that its time may be in, most often in none. The last run is in memory,
+    the others are in a file, sorted once they are asked for.
     """
 
     def __init__(self, hot: int = HOT) -> None:
         self._limit = hot
-        self._hot: dict[_Key, int] = {}
-        self._count = 0
-        self._latest_cold: int | None = None
-        self._folder: TemporaryDirectory[str] | None = None
-        self._file: sqlite3.Connection | None = None
+        self._hot = _Held()
+        self._last: _Held | None = None
+        self._runs: list[_Stored] = []
+        self._file: IO[bytes] | None = None
 
     def fresh(self, times: Sequence[int], ties: Sequence[int]) -> bytearray:
         """For each, in order, 1 if it is new, else 0; it is in the set from now on."""
-        hot, keys, start = self._hot, [*zip(times, ties, strict=True)], self._count
-        self._count += len(keys)
-        places = range(start, self._count)
-        found = bytearray(map(eq, map(hot.setdefault, keys, places), places))
-        if known := self._cold(compress(keys, found)):
-            for place, key in enumerate(keys):
-                if found[place] and key in known:
-                    found[place] = 0
-                    del hot[key]
-        if len(hot) > self._limit:
-            self._spill()
+        found = self._hot.take_in(times, ties)
+        if self._last is not None and times:
+            earliest, latest = min(times), max(times)
+            for run in (self._last, *self._runs):
+                if run.span.holds(earliest, latest):
+                    keys = [*zip(times, ties, strict=True)]
+                    known = run.known(compress(keys, found))
+                    for place, key in enumerate(keys if known else ()):
+                        if key in known:
+                            found[place] = 0
+        if len(self._hot.times) >= self._limit:
+            self._set_aside()
         return found
 
     def close(self) -> None:
         """Forget all."""
-        self._hot.clear()
-        if self._file is not None and self._folder is not None:
+        self._hot, self._last = _Held(), None
+        self._runs.clear()
+        if self._file is not None:
             self._file.close()
-            self._folder.cleanup()
 
-    def _cold(self, keys: Iterable[_Key]) -> set[_Key]:
-        """Those of the keys that the file has."""
-        latest = self._latest_cold
-        if latest is None or self._file is None:
-            return set()
-        asked = sorted(key for key in keys if key[0] <= latest)
-        known: set[_Key] = set()
-        for at in range(0, len(asked), _AT_ONCE):
-            some = asked[at : at + _AT_ONCE]
-            values = ",".join(["(?,?)"] * len(some))
-            sql = f"SELECT time, tie FROM seen WHERE (time, tie) IN (VALUES {values})"  # noqa: S608 (question marks)
-            known.update(self._file.execute(sql, [*chain.from_iterable(some)]))
-        return known
+    def _set_aside(self) -> None:
+        if self._last is not None:
+            if self._file is None:
+                self._file = TemporaryFile(prefix="millrace-")  # noqa: SIM115 (until it is closed with the set)
+            self._runs.append(_Stored(self._last, self._file))
+        self._last, self._hot = self._hot, _Held()
+        self._last.span = _Span.of(self._last.times)
 
-    def _spill(self) -> None:
-        some_times = sorted(time for time, _ in islice(self._hot, 0, None, max(1, len(self._hot) // _SAMPLE)))
-        middle = some_times[len(some_times) // 2]
-        cold = sorted(key for key in self._hot if key[0] <= middle)
-        if self._file is None:
-            self._folder = TemporaryDirectory(prefix="millrace-")
-            self._file = sqlite3.connect(Path(self._folder.name) / "seen.sqlite", isolation_level=None)
-            for setting in _SETTINGS:
-                self._file.execute(f"PRAGMA {setting}")
-            self._file.execute("CREATE TABLE seen (time INTEGER, tie INTEGER, PRIMARY KEY (time, tie)) WITHOUT ROWID")
-        self._file.execute("BEGIN")
-        for at in range(0, len(cold), _AT_ONCE):
-            some = cold[at : at + _AT_ONCE]
-            values = ",".join(["(?,?)"] * len(some))
-            self._file.execute(f"INSERT INTO seen VALUES {values}", [*chain.from_iterable(some)])  # noqa: S608
-        self._file.execute("COMMIT")
-        for key in cold:
-            del self._hot[key]
-        latest = cold[-1][0]
-        self._latest_cold = latest if self._latest_cold is None else max(latest, self._latest_cold)
+
+class _Span(NamedTuple):
+    """From the first to the last time of a run; ``untimed`` says that it has identities without one as well."""
+
+    first: int
+    last: int
+    untimed: bool
+
+    @classmethod
+    def of(cls, times: Sequence[int]) -> "_Span":
+        timed = [time for time in times if time != NO_TIME]
+        return cls(min(timed, default=0), max(timed, default=-1), len(timed) < len(times))
+
+    def holds(self, earliest: int, latest: int) -> bool:
+        """Whether an instant from the earliest to the latest may be in the run. Without a time is before all others."""
+        return (self.untimed and earliest == NO_TIME) or (earliest <= self.last and self.first <= latest)
+
+
+class _Held:
+    """A run in memory: for each tie the place of its time. Ties are 64 bits of a hash, so most have one time only;
+    of those that have several (an id that is used again) the further ones are kept apart.
+    """
+
+    def __init__(self) -> None:
+        self.times = array("q")
+        self.span = _Span(0, -1, untimed=False)
+        self._places: dict[int, int] = {}
+        self._further: set[_Key] = set()
+
+    def take_in(self, times: Sequence[int], ties: Sequence[int]) -> bytearray:
+        """For each, in order, 1 if it is new, else 0."""
+        start = len(self.times)
+        self.times.extend(times)
+        places = range(start, len(self.times))
+        known = [*map(self._places.setdefault, ties, places)]
+        found = bytearray(map(eq, known, places))
+        at = found.find(0)
+        while at >= 0:
+            time = times[at]
+            if self.times[known[at]] != time and (time, ties[at]) not in self._further:
+                self._further.add((time, ties[at]))
+                found[at] = 1
+            at = found.find(0, at + 1)
+        return found
+
+    def known(self, keys: Iterable[_Key]) -> set[_Key]:
+        """Those of the keys that it has."""
+        places, times = self._places, self.times
+        return {
+            key
+            for key in keys
+            if ((place := places.get(key[1])) is not None and times[place] == key[0]) or key in self._further
+        }
+
+    def __iter__(self) -> Iterator[_Key]:
+        yield from ((self.times[place], tie) for tie, place in self._places.items())
+        yield from self._further
+
+
+class _Stored:
+    """A run in a file: all times, then all ties."""
+
+    def __init__(self, run: _Held, file: IO[bytes]) -> None:
+        self.span, self._sorted, self._file = run.span, False, file
+        self._start = file.seek(0, SEEK_END)
+        self._size = self._write(run)
+
+    def known(self, keys: Iterable[_Key]) -> set[_Key]:
+        """Those of the keys that it has."""
+        asked = [key for key in keys if self.span.holds(key[0], key[0])]
+        found = set[_Key]()
+        if not asked:
+            return found
+        times, ties = self._read()
+        if not self._sorted:
+            self._write(sorted(zip(times, ties, strict=True)))
+            self._sorted = True
+            times, ties = self._read()
+        for time, tie in asked:
+            start, end = bisect_left(times, time), bisect_right(times, time)
+            place = bisect_left(ties, tie, start, end)
+            if place < end and ties[place] == tie:
+                found.add((time, tie))
+        return found
+
+    def _write(self, keys: Iterable[_Key]) -> int:
+        times, ties = array("q"), array("q")
+        for time, tie in keys:
+            times.append(time)
+            ties.append(tie)
+        self._file.seek(self._start)
+        self._file.write(times.tobytes())
+        self._file.write(ties.tobytes())
+        return len(times)
+
+    def _read(self) -> tuple["array[int]", "array[int]"]:
+        self._file.seek(self._start)
+        times, ties = array("q"), array("q")
+        for column in (times, ties):
+            column.frombytes(self._file.read(self._size * column.itemsize))
+        return times, ties

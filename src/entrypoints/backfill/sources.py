@@ -9,6 +9,7 @@ import msgspec
 
 from ...core.errors import StoreError
 from ...core.ports import Files
+from ...core.services.ingest import Reserved
 from ..files import Input, find_inputs, kind_of
 
 S3 = "s3://"
@@ -54,16 +55,19 @@ def open_inputs(source: str) -> Iterator[Iterator[Input]]:
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """How far an input was taken in: so many of its chunks, or all of it. Of another version it says nothing."""
+    """How far an input was taken in: so many of its chunks, or all of it; and what the receipt of the next chunk is to
+    be called, which may be there already. Of another version of the input it says nothing.
+    """
 
     name: str
     version: str
     chunks: int = 0
     whole: bool = False
+    reserved: Reserved | None = None
 
 
 class Marks:
-    """The marks of one backfill among a store's job files. Losing one only means that a chunk is taken in again."""
+    """The marks of one backfill among a store's job files. Losing one only means that chunks are taken in again."""
 
     def __init__(self, files: Files, *asked: str) -> None:
         """``asked`` is all that the outcome depends on."""
@@ -76,10 +80,10 @@ class Marks:
         found = None if body is None else msgspec.json.decode(body, type=Mark)
         return found if found is not None and found.version == source.version else Mark(source.name, source.version)
 
-    def set(self, source: Input, chunks: int, *, whole: bool = False) -> None:
+    def set(self, source: Input, chunks: int, *, whole: bool = False, reserved: Reserved | None = None) -> None:
         """Note it."""
         if source.version:  # standard input has none: nobody can tell whether it is the same again
-            mark = Mark(source.name, source.version, chunks, whole)
+            mark = Mark(source.name, source.version, chunks, whole, reserved)
             self._files.write(self.folder, self._name(source), msgspec.json.encode(mark))
 
     @staticmethod

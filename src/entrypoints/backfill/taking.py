@@ -86,6 +86,10 @@ def take_files(
             number += 1
             if number <= mark.chunks or not wanted.held_by(how.raw(item), platform.pipeline):
                 continue
+            reserved = mark.reserved if number == mark.chunks + 1 else None
+            if reserved is None:  # noted first: after a crash the same chunk gets the same receipt
+                reserved = platform.ingest.reserve()
+                marks.set(source, number - 1, reserved=reserved)
             sent.append(
                 platform.ingest.chunk(
                     item.body,
@@ -94,13 +98,12 @@ def take_files(
                     origin=item.origin,
                     line=item.line,
                     foreign=how.foreign,
+                    reserved=reserved,
                 )
             )
-            marks.set(source, number)  # accepted: a crash from here on is mended by the store
             if not platform.attended or len(sent) >= AT_ONCE:
                 yield from _settled(platform, sent)
-        if not troubled:
-            marks.set(source, number, whole=True)
+        marks.set(source, number, whole=not troubled)
     yield from _settled(platform, sent)
 
 

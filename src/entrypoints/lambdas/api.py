@@ -9,6 +9,7 @@ from ..http.application import Application, Route
 from ..http.messages import Request, Response
 from .arrivals import API, UnexpectedEvent, part
 from .function import Invocation
+from .measures import Measure
 
 
 def answer(event: Mapping[str, Any], invocation: Invocation, routes: Iterable[Route], *, done: str) -> dict[str, Any]:
@@ -32,9 +33,11 @@ def answer(event: Mapping[str, Any], invocation: Invocation, routes: Iterable[Ro
         **facts,
     )
     invocation.annotations["correlation_id"] = facts["correlation_id"]
-    for fact, metric in (("accepted", "Accepted"), ("rejected", "Rejected")):
+    for fact, measure in (("accepted", Measure.ACCEPTED), ("rejected", Measure.REJECTED)):
         if fact in facts:
-            invocation.metrics.count(metric, facts[fact])
+            invocation.metrics.count(measure, facts[fact])
+    if "rows" in facts:
+        invocation.metrics.milliseconds(Measure.QUERY_TIME, invocation.milliseconds())
     return proxy_answer(response, facts["correlation_id"])
 
 

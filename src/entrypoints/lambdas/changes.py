@@ -8,6 +8,7 @@ from ...core.errors import StoreError, TransientError
 from ...core.records import Changes, Curated
 from .arrivals import STREAM, UnexpectedEvent, part
 from .function import Invocation
+from .measures import Measure
 
 
 def fold_batch(event: Mapping[str, Any], invocation: Invocation) -> dict[str, Any]:
@@ -42,11 +43,11 @@ def _folded(changes: Changes, records: list[Any], invocation: Invocation) -> lis
             error=type(error).__name__,
             cause=str(error),
         )
-        invocation.metrics.count("Deferred", len(changes.records))
+        invocation.metrics.count(Measure.DEFERRED, len(changes.records))
         return [{"itemIdentifier": first}]
     lag = (services.clock.now() - min(record.curated_at for record in changes.records)) // 1000
-    invocation.metrics.count("Folded", len(changes.records))
-    invocation.metrics.milliseconds("ViewLag", lag)
+    invocation.metrics.count(Measure.FOLDED, len(changes.records))
+    invocation.metrics.milliseconds(Measure.VIEW_LAG, lag)
     invocation.log.info(
         "changes.folded",
         origin=changes.origin,
@@ -69,7 +70,7 @@ def _changes(event: Mapping[str, Any], origin: str, invocation: Invocation) -> C
         except StoreError:  # its message may quote the item
             position = str(change.get("SequenceNumber"))
             invocation.log.error("change.refused", origin=origin, position=position, error="not a curated event")
-            invocation.metrics.count("Refused")
+            invocation.metrics.count(Measure.REFUSED)
         else:
             found += [] if inserted is None else [inserted]
     return Changes(origin, [position for position, _ in found], [curated for _, curated in found])

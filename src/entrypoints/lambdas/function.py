@@ -8,7 +8,9 @@ from typing import Any, Final
 import attrs
 
 from ...core.errors import MillraceError, PermanentError
+from .initialization import process_milliseconds
 from .logs import logger, place_of
+from .measures import Measure
 from .metrics import Metrics
 from .settings import Settings, is_initializing, is_sampled
 from .wiring import Services, start, wired
@@ -55,6 +57,7 @@ def function(
 
     def decorate(handle: Handle) -> Handler:
         cold = True
+        initialization = process_milliseconds() if is_initializing() else None
 
         @wraps(handle)
         def handler(event: Any, context: Any) -> Any:
@@ -65,7 +68,9 @@ def function(
                 cold_start=cold,
             )
             metrics = Metrics(name)
-            metrics.count("ColdStart", int(cold))
+            metrics.count(Measure.COLD_START, int(cold))
+            if cold and initialization is not None:
+                metrics.milliseconds(Measure.INITIALIZATION, initialization)
             cold, environment = False, UNKNOWN
             try:
                 settings, services = wired(*needed)

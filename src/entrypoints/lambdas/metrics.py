@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-NAMESPACE: Final = "Millrace"
+from .measures import ALLOWED, COUNT, MILLISECONDS, NAMESPACE, Measure
 
 
 class Outcomes(Protocol):
@@ -36,39 +36,41 @@ class Metrics:
 
     def __init__(self, function: str) -> None:
         self._function = function
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[Measure] = Counter()
         self._reasons: Counter[str] = Counter()
-        self._times: list[tuple[str, int]] = []
+        self._times: list[tuple[Measure, int]] = []
 
-    def count(self, name: str, number: int = 1) -> None:
+    def count(self, measure: Measure, number: int = 1) -> None:
         """Add to a count; adding 0 writes it too."""
-        self._counts[name] += number
+        self._counts[measure] += number
 
-    def milliseconds(self, name: str, duration: int) -> None:
-        """Time something; of clocks that disagree, nothing below 0."""
-        self._times.append((name, max(duration, 0)))
+    def milliseconds(self, measure: Measure, duration: int) -> None:
+        """Time something; of clocks that disagree, nothing below 0. Counts it as slow where an objective says so."""
+        self._times.append((measure, max(duration, 0)))
+        if measure in ALLOWED:
+            self.count(Measure.SLOW, int(duration >= ALLOWED[measure]))
 
     def outcomes(self, outcomes: Outcomes) -> None:
         """Count what became of events."""
-        self.count("Curated", outcomes.curated)
-        self.count("Duplicate", outcomes.duplicate)
-        self.count("Filtered", outcomes.filtered)
-        self.count("DeadLettered", outcomes.dead_lettered)
-        self.count("Conflicts", outcomes.dead_letters.get("conflict", 0))
+        self.count(Measure.CURATED, outcomes.curated)
+        self.count(Measure.DUPLICATE, outcomes.duplicate)
+        self.count(Measure.FILTERED, outcomes.filtered)
+        self.count(Measure.DEAD_LETTERED, outcomes.dead_lettered)
+        self.count(Measure.CONFLICTS, outcomes.dead_letters.get("conflict", 0))
         self._reasons.update(outcomes.dead_letters)
 
     def flush(self, environment: str) -> None:
         """Write them to standard output."""
         provider = self._provider(environment)
-        for name, number in self._counts.items():
-            provider.add_metric(name, "Count", number)
-        for name, duration in self._times:
-            provider.add_metric(name, "Milliseconds", duration)
+        for measure, number in self._counts.items():
+            provider.add_metric(measure.value, COUNT, number)
+        for measure, duration in self._times:
+            provider.add_metric(measure.value, MILLISECONDS, duration)
         if provider.metric_set:
             provider.flush_metrics()
         for reason, number in self._reasons.items():
             one = self._provider(environment, reason=reason)
-            one.add_metric("DeadLettered", "Count", number)
+            one.add_metric(Measure.DEAD_LETTERED.value, COUNT, number)
             one.flush_metrics()
 
     def _provider(self, environment: str, **dimensions: str) -> AmazonCloudWatchEMFProvider:

@@ -9,6 +9,7 @@ from ...core.errors import MillraceError, TransientError
 from .arrivals import SQS, part
 from .function import Invocation
 from .logs import place_of
+from .measures import Measure
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -47,7 +48,7 @@ class _Batch(BatchProcessor):
             # Messages of other errors may quote an event.
             cause=str(error) if isinstance(error, MillraceError) else place_of(error),
         )
-        self._invocation.metrics.count("Deferred" if passing else "Failed")
+        self._invocation.metrics.count(Measure.DEFERRED if passing else Measure.FAILED)
         return super().failure_handler(record, exception)
 
 
@@ -58,7 +59,7 @@ def _process(record: "SQSRecord", invocation: Invocation) -> None:
     lag = services.clock.now() // 1000 - _received(entry.receipt)
     correlation = _correlation(record) or entry.receipt
     invocation.metrics.outcomes(entry)
-    invocation.metrics.milliseconds("ReceivedToCurated", lag)
+    invocation.metrics.milliseconds(Measure.RECEIVED_TO_CURATED, lag)
     invocation.annotations["correlation_id"] = correlation
     invocation.log.info(
         "receipt.processed",

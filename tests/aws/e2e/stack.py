@@ -23,13 +23,18 @@ from ..opened import REGION
 KEPT = {
     "AWS::DynamoDB::Table",
     "AWS::IAM::Role",
+    "AWS::KMS::Key",
     "AWS::Lambda::Function",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
     "AWS::SQS::Queue",
     "AWS::StepFunctions::StateMachine",
 }
 """The types that are created. An event source mapping would make moto invoke functions itself, in Docker."""
+
+OF_THE_API = {"ApiUrl", "ApiKeyId", "UsagePlanId"}
+"""The outputs that are not there, since the API is not created."""
 
 Node = Any
 
@@ -105,7 +110,7 @@ def deploy(endpoint: str | None, *, name: str = "millrace", **parameters: str) -
     schedules = asked.of(_properties(resources, "AWS::Events::Rule"))
     machine = asked.of(_properties(resources, "AWS::StepFunctions::StateMachine"))
     aliases = asked.of([*_aliases(resources).values()])
-    outputs = {key: output for key, output in template["Outputs"].items() if key not in {"ApiUrl", "ApiKeyId"}}
+    outputs = {key: output for key, output in template["Outputs"].items() if key not in OF_THE_API}
     created = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Resources": {key: resource for key, resource in resources.items() if resource["Type"] in KEPT},
@@ -202,7 +207,8 @@ def _upload_nothing(endpoint: str | None) -> None:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("nothing.py", "")
     s3 = client("s3", endpoint)
-    s3.create_bucket(Bucket="package", CreateBucketConfiguration={"LocationConstraint": REGION})
+    if all(bucket["Name"] != "package" for bucket in s3.list_buckets()["Buckets"]):  # of an earlier stack
+        s3.create_bucket(Bucket="package", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket="package", Key="arm64.zip", Body=archive.getvalue())
 
 

@@ -1,0 +1,1 @@
+"""Operations: looking after a deployed stack; what the commands ``millrace ops`` find and change."""
