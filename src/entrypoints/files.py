@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -232,30 +233,33 @@ def _document(name: str, blocks: Iterable[bytes]) -> Iterator[Chunk | Trouble]:
 
 
 class _Cutter:
-    """Cuts lines into chunks. Where it cuts depends on the bytes alone, not on the blocks they come in."""
+    """Cuts lines into chunks. Where it cuts depends on the bytes alone, not on the blocks they come in.
+
+    What was read of a chunk is kept as it came and joined only once: copying 2 MiB takes as long as inflating them.
+    """
 
     def __init__(self, name: str, blocks: Iterable[bytes]) -> None:
         self._name, self._blocks = name, iter(blocks)
-        self._buffer = bytearray()
+        self._parts: deque[bytes] = deque()
+        self._size = 0
         self._line = 1
         self._ended = False
         self._trouble: _Unreadable | None = None
 
     def chunks(self) -> Iterator[Chunk | Trouble]:
-        buffer = self._buffer
         while True:
             self._fill(CHUNK_BYTES + 1)
-            if not buffer:
+            if not self._size:
                 break
-            if len(buffer) <= CHUNK_BYTES:  # the last one; its last line may lack its end
-                end = len(buffer)
-            elif not (end := buffer.rfind(b"\n", 0, CHUNK_BYTES) + 1):
+            if self._size <= CHUNK_BYTES:  # the last one; its last line may lack its end
+                end = self._size
+            elif not (end := self._last_end()):
                 end = self._end_of_long_line()
             if end > MAX_LINE:
                 yield Trouble(f"{self._name}, line {self._line} is longer than {MAX_LINE >> 20} MiB and was left out.")
                 self._skip_line()
             else:
-                yield from self._taken(end)
+                yield from self._cut(end)
         if self._trouble is not None:
             done = f"its lines before {self._line} were" if self._line > 1 else "nothing of it was"
             yield Trouble(f"{self._name} {self._trouble}; {done} processed.")
@@ -263,43 +267,80 @@ class _Cutter:
                 yield Chunk(self._trouble.rest, DAMAGED, self._name, self._line)
 
     def _fill(self, size: int) -> None:
-        buffer = self._buffer
-        while len(buffer) < size and not self._ended:
+        while self._size < size and not self._ended:
             try:
-                buffer += next(self._blocks)
+                part = next(self._blocks)
             except StopIteration:
                 self._ended = True
             except _Unreadable as error:
                 self._ended, self._trouble = True, error
                 # Who knows what the line would have been; nor, where the bytes are there, where the chunk would end.
-                del buffer[buffer.rfind(b"\n") + 1 if error.rest is not None else 0 :]
+                left = self._joined() if error.rest is not None else b""
+                self._put_back(left[: left.rfind(b"\n") + 1])
+            else:
+                self._parts.append(part)
+                self._size += len(part)
 
-    def _taken(self, end: int) -> Iterator[Chunk]:
-        with memoryview(self._buffer) as view:
-            body = bytes(view[:end])
-        lines = body.count(b"\n")
+    def _last_end(self) -> int:
+        """The last end of a line within the bytes of a chunk, 0 if there is none."""
+        before = self._size
+        for part in reversed(self._parts):
+            before -= len(part)
+            if before < CHUNK_BYTES and (end := part.rfind(b"\n", 0, CHUNK_BYTES - before) + 1):
+                return before + end
+        return 0
+
+    def _cut(self, end: int) -> Iterator[Chunk]:
+        body = self._taken(end)
+        lines = _count_of_lines(body)
         if lines >= CHUNK_LINES:
             *_, rest = body.split(b"\n", CHUNK_LINES)
             body, lines = body[: len(body) - len(rest)], CHUNK_LINES
-        del self._buffer[: len(body)]
+            self._parts.appendleft(rest)
+            self._size += len(rest)
         if body and not body.isspace():
             yield Chunk(body, "application/x-ndjson", self._name, self._line)
         self._line += lines
 
+    def _taken(self, end: int) -> bytes:
+        """So many bytes from the front, which are no longer there."""
+        taken, size = [], 0
+        while size < end:
+            part = self._parts.popleft()
+            if size + len(part) > end:
+                self._parts.appendleft(part[end - size :])
+                part = part[: end - size]
+            taken.append(part)
+            size += len(part)
+        self._size -= end
+        return b"".join(taken)
+
+    def _joined(self) -> bytes:
+        """All that was read and not cut yet, as one part from now on."""
+        self._put_back(b"".join(self._parts))
+        return self._parts[0]
+
+    def _put_back(self, whole: bytes) -> None:
+        self._parts, self._size = deque([whole]), len(whole)
+
     def _end_of_long_line(self) -> int:
         """The end of a first line that is longer than a chunk; beyond MAX_LINE if that is too long to be read."""
         searched = CHUNK_BYTES
-        while not (end := self._buffer.find(b"\n", searched) + 1):
-            searched = len(self._buffer)
+        while not (end := self._joined().find(b"\n", searched) + 1):
+            searched = self._size
             if self._ended or searched > MAX_LINE:
                 return searched
-            self._fill(searched + 1)
+            self._fill(2 * searched)
         return end
 
     def _skip_line(self) -> None:
-        while not self._ended and b"\n" not in self._buffer:
-            self._buffer.clear()
+        while not (end := self._joined().find(b"\n") + 1) and not self._ended:
+            self._put_back(b"")
             self._fill(1)
-        end = self._buffer.find(b"\n") + 1
-        del self._buffer[: end or len(self._buffer)]
+        self._put_back(self._joined()[end or self._size :])
         self._line += 1
+
+
+def _count_of_lines(body: bytes) -> int:
+    # Four times as fast as counting: what is left out is looked for by the system's memchr.
+    return len(body) - len(body.replace(b"\n", b""))

@@ -1,6 +1,6 @@
 """Runs every benchmark, prints the table, and exits 1 naming each bound that is missed.
 
-``python -m tests.benchmarks aws`` runs those of the AWS side only, ``… core`` the others.
+``python -m tests.benchmarks aws`` runs those of the AWS side only, ``… core`` and ``… history`` the others.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from . import embedded, in_memory
+from . import backfill, embedded, in_memory
 from .workload import lines
 
 EVENTS, ROUNDS = 60_000, 11
@@ -54,6 +54,21 @@ def core() -> Iterator[Bound]:
     yield Bound("1,000,000 events ÷ 100,000, time per event", median(scale), at_most=1.15)
 
 
+def history() -> Iterator[Bound]:
+    """Those of backfills and jobs."""
+    yield Bound("archive into views ÷ DuckDB, CPU", median(backfill.compare(200_000, 5).ratios), at_most=2.5)
+    yield Bound("archive into views: 2 workers × 1, time", median(backfill.speedup(400_000, 5)), at_least=1.7)
+    megabytes, microseconds = backfill.at_scale(100_000, 2_000_000)
+    yield Bound("archive of 2,000,000 events: peak memory, MB", megabytes[2_000_000])
+    yield Bound("… ÷ that of 100,000", megabytes[2_000_000] / megabytes[100_000], at_most=1.25)
+    yield Bound("… CPU per event, µs", microseconds[2_000_000])
+    few, many = backfill.planning(100_000), backfill.planning(1_000_000)
+    yield Bound(
+        "plan of 1,000,000 receipts ÷ 100,000, time per receipt", many.microseconds / few.microseconds, at_most=1.25
+    )
+    yield Bound("… peak of allocated memory, MB", many.megabytes, at_most=5)
+
+
 def aws() -> Iterator[Bound]:
     """Those of the functions and adapters on AWS."""
     from .aws import latencies, puts, transformation  # not sooner: the core is measured without the SDK in memory
@@ -91,7 +106,7 @@ def _cold_start() -> Iterator[Bound]:
     yield Bound("package, MB zipped", cold.zipped / 1e6, at_most=10)
 
 
-PARTS: dict[str, Callable[[], Iterator[Bound]]] = {"core": core, "aws": aws}
+PARTS: dict[str, Callable[[], Iterator[Bound]]] = {"core": core, "history": history, "aws": aws}
 
 
 def main() -> int:

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import duckdb
@@ -52,8 +53,16 @@ QUERY = """
 
 def write(path: Path, count: int) -> None:
     """Events as gzip NDJSON."""
-    with gzip.open(path, "wb", compresslevel=6) as file:
+    with gzip.open(path, "wb", compresslevel=1) as file:
         file.writelines(line + b"\n" for line in each_line(count))
+
+
+def write_several(folder: Path, count: int) -> None:
+    """The same as several files, in order of name."""
+    lines = each_line(count)
+    for number in range(FILES):
+        with gzip.open(folder / f"{number}.ndjson.gz", "wb", compresslevel=1) as file:
+            file.writelines(line + b"\n" for line in islice(lines, -(-count // FILES)))
 
 
 def chunks(path: Path) -> Iterator[Chunk]:
@@ -116,8 +125,7 @@ def speedup(count: int, rounds: int) -> list[float]:
     """Wall time of one worker to that of two, on an archive of several files, taking turns."""
     ratios = []
     with TemporaryDirectory() as folder:
-        for number in range(FILES):
-            write(Path(folder) / f"{number}.ndjson.gz", count // FILES)
+        write_several(Path(folder), count)
         for _ in range(rounds):
             one, two = (_wall(Path(folder), workers) for workers in (1, 2))
             ratios.append(one / two)
@@ -163,8 +171,15 @@ class Numbered:
         return [f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in hexes]
 
 
-def planning(count: int) -> tuple[float, float]:
-    """Microseconds a receipt, and the peak of allocated memory in MB (in a run of its own), of planning a job."""
+class Planned(NamedTuple):
+    """Microseconds a receipt, and the peak of allocated memory (in a run of its own)."""
+
+    microseconds: float
+    megabytes: float
+
+
+def planning(count: int) -> Planned:
+    """What it takes to plan a job over so many receipts."""
     import tracemalloc
 
     start = process_time()
@@ -174,7 +189,7 @@ def planning(count: int) -> tuple[float, float]:
     _plan(count)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return seconds / count * 1e6, peak / 1e6
+    return Planned(seconds / count * 1e6, peak / 1e6)
 
 
 def _plan(count: int) -> None:

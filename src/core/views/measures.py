@@ -56,17 +56,26 @@ class Measure(ABC):
         """What the state says."""
         return state
 
-    def _values(self, events: Iterable[Curated]) -> list[Any]:
-        name = self.field or ""
-        return [value for event in events if (value := event.fields.get(name)) is not None]
 
-    def _numbers(self, events: Iterable[Curated]) -> list[Any]:
+@attrs.frozen
+class FieldMeasure(Measure):
+    """A measure of one field's values alone, whichever events they are of."""
+
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
         name = self.field or ""
-        return [value for event in events if (value := event.fields.get(name)).__class__ in _NUMBERS]
+        return self.add(state, [value for event in events if (value := event.fields.get(name)) is not None])
+
+    @abstractmethod
+    def add(self, state: Value, values: Sequence[Any]) -> Value:
+        """The state with values of the field added; none of them is None."""
+
+
+def _numbers(values: Sequence[Any]) -> Sequence[Any]:
+    return values if _NUMBERS.issuperset(map(type, values)) else [v for v in values if v.__class__ in _NUMBERS]
 
 
 @attrs.frozen
-class Count(Measure):
+class Count(FieldMeasure):
     """How many events; with a field, how many have a value in it."""
 
     field: str | None = None
@@ -74,15 +83,18 @@ class Count(Measure):
     def start(self) -> int:
         return 0
 
-    def fold(self, state: int, events: Sequence[Curated]) -> int:
-        return state + (len(events) if self.field is None else len(self._values(events)))
+    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+        return self.add(state, events) if self.field is None else super().fold(state, events)
+
+    def add(self, state: Value, values: Sequence[Any]) -> Value:
+        return state + len(values)
 
     def merge(self, one: int, other: int) -> int:
         return one + other
 
 
 @attrs.frozen
-class Sum(Measure):
+class Sum(FieldMeasure):
     """The exact sum of a field."""
 
     numeric = True
@@ -91,9 +103,9 @@ class Sum(Measure):
     def start(self) -> int:
         return 0
 
-    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
+    def add(self, state: Value, values: Sequence[Any]) -> Value:
         with localcontext(EXACT):
-            return sum(self._numbers(events), state)
+            return sum(_numbers(values), state)
 
     def merge(self, one: Value, other: Value) -> Value:
         with localcontext(EXACT):
@@ -101,7 +113,7 @@ class Sum(Measure):
 
 
 @attrs.frozen
-class Mean(Measure):
+class Mean(FieldMeasure):
     """The mean of a field: exact sum and count, divided (to 38 digits) only when read. None of no values."""
 
     numeric = True
@@ -110,8 +122,8 @@ class Mean(Measure):
     def start(self) -> list[Value]:
         return [0, 0]
 
-    def fold(self, state: list[Value], events: Sequence[Curated]) -> list[Value]:
-        numbers = self._numbers(events)
+    def add(self, state: list[Value], values: Sequence[Any]) -> list[Value]:
+        numbers = _numbers(values)
         with localcontext(EXACT):
             return [sum(numbers, state[0]), state[1] + len(numbers)]
 
@@ -140,26 +152,26 @@ def _order(value: Value) -> tuple[int, Any, bool]:
 
 
 @attrs.frozen
-class Min(Measure):
+class Min(FieldMeasure):
     """The least value of a field; numbers come before texts. None of no values."""
 
     field: str
 
-    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
-        return _extreme(min, [*self._values(events), *_present(state)])
+    def add(self, state: Value, values: Sequence[Any]) -> Value:
+        return _extreme(min, [*values, *_present(state)])
 
     def merge(self, one: Value, other: Value) -> Value:
         return _extreme(min, [*_present(one), *_present(other)])
 
 
 @attrs.frozen
-class Max(Measure):
+class Max(FieldMeasure):
     """The greatest value of a field; texts come after numbers. None of no values."""
 
     field: str
 
-    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
-        return _extreme(max, [*self._values(events), *_present(state)])
+    def add(self, state: Value, values: Sequence[Any]) -> Value:
+        return _extreme(max, [*values, *_present(state)])
 
     def merge(self, one: Value, other: Value) -> Value:
         return _extreme(max, [*_present(one), *_present(other)])
@@ -209,7 +221,7 @@ def _at_edge(pick: Any, events: list[Curated], field: str) -> Value:
 
 
 @attrs.frozen
-class Distinct(Measure):
+class Distinct(FieldMeasure):
     """How many different values a field has.
 
     Exact by default: the state holds every value, so keep windows and groups small enough for that. With
@@ -231,8 +243,7 @@ class Distinct(Measure):
     def start(self) -> Value:
         return None if self.approximate else []
 
-    def fold(self, state: Value, events: Sequence[Curated]) -> Value:
-        values = self._values(events)
+    def add(self, state: Value, values: Sequence[Any]) -> Value:
         if self.approximate:
             return sketches.add_to_registers(state, map(distinct_text, values))
         return self.merge(state, [*{distinct_text(value) for value in values}])
@@ -260,7 +271,7 @@ def _floats(at: Iterable[float]) -> tuple[float, ...]:
 
 
 @attrs.frozen
-class Quantiles(Measure):
+class Quantiles(FieldMeasure):
     """Quantiles of a field, as text → number, each within 1 % of the true value (a DDSketch of unbounded size).
 
     Needs the extra ``sketches``.
@@ -278,8 +289,8 @@ class Quantiles(Measure):
     def start(self) -> dict[str, int]:
         return {}
 
-    def fold(self, state: dict[str, int], events: Sequence[Curated]) -> dict[str, int]:
-        return self.merge(state, sketches.bins_of(self._numbers(events)))
+    def add(self, state: dict[str, int], values: Sequence[Any]) -> dict[str, int]:
+        return self.merge(state, sketches.bins_of(_numbers(values)))
 
     def merge(self, one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
         return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,9 @@ from ..canonical import canonical_text
 from ..decoding.strict_json import parse
 from ..records import Changes, Curated, RowKey, Scalar, Value, ViewRow
 from .view import View
+
+Member = TypeVar("Member")
+_NESTED = (list, dict)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -21,33 +24,34 @@ class Result(msgspec.Struct, frozen=True):
     measures: dict[str, Value]
 
 
-def bucket(view: View, events: Iterable[Curated]) -> dict[RowKey, list[Curated]]:
+def bucket(view: View, events: Sequence[Curated]) -> dict[RowKey, list[Curated]]:
     """The events by the row they count in, each row's in the order given."""
-    every, by, width = view.every, view.by, len(view.by)
-    found: defaultdict[tuple[Any, ...], list[Curated]] = defaultdict(list)
-    # The class is part of the key because 1, 1.0 and True are equal to Python; canonical text sorts that out below.
-    try:
-        if width == 1:
-            name = by[0]
-            for event in events:
-                value = event.fields.get(name)
-                found[event.time // every, value, value.__class__].append(event)
+    return grouped(view, [event.time for event in events], [event.fields for event in events], events)
+
+
+def grouped(
+    view: View, times: Iterable[int], fields: Sequence[Mapping[str, Value]], members: Iterable[Member]
+) -> dict[RowKey, list[Member]]:
+    """The members by the row they count in, each row's in the order given; ``times`` and ``fields`` are theirs."""
+    every, width = view.every, len(view.by)
+    columns: list[Sequence[Any]] = [[of.get(name) for of in fields] for name in view.by]
+    kinds = [{*map(type, column)} for column in columns]
+    for place, found in enumerate(kinds):
+        if not found.isdisjoint(_NESTED):  # from before the view was declared
+            columns[place] = [v if groupable(v) else canonical_text(v) for v in columns[place]]
+    # Values of several classes are told apart by them, because 1, 1.0 and True are equal to Python.
+    mixed = [map(type, column) for column, found in zip(columns, kinds, strict=True) if len(found) > 1]
+    by_values: defaultdict[tuple[Any, ...], list[Member]] = defaultdict(list)
+    windows = [time // every for time in times]
+    for key, member in zip(zip(windows, *columns, *mixed, strict=True), members, strict=True):
+        by_values[key].append(member)
+    rows: dict[RowKey, list[Member]] = {}
+    for values, some in by_values.items():
+        key = RowKey(values[0] * every, canonical_text([*values[1 : 1 + width]]))
+        if key in rows:  # 1 and 1.0 are the same number
+            rows[key] += some
         else:
-            for event in events:
-                values = [event.fields.get(name) for name in by]
-                found[event.time // every, *values, *[value.__class__ for value in values]].append(event)
-    except TypeError:  # an array or object, from before the view was declared
-        found.clear()
-        for event in events:
-            values = [v if groupable(v) else canonical_text(v) for v in map(event.fields.get, by)]
-            found[event.time // every, *values, *[value.__class__ for value in values]].append(event)
-    rows: dict[RowKey, list[Curated]] = {}
-    for (window, *rest), members in found.items():
-        key = RowKey(window * every, canonical_text(rest[:width]))
-        if key in rows:
-            rows[key] += members
-        else:
-            rows[key] = members
+            rows[key] = some
     return rows
 
 

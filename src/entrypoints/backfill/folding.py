@@ -80,7 +80,7 @@ def _here(catalog: Catalog, chunks: Iterable[Chunk], how: Foreign, folded: Folde
         for scan in scanner.scan(how.raw(chunk)):
             fresh = seen.fresh(scan.times, scan.ties)
             _count(folded, _counts(scan), scan.rejected, fresh)
-            folded.views.fold(scan.fresh(fresh))
+            scan.fold_into(folded.views, fresh)
 
 
 def _there(catalog: Catalog, chunks: Iterable[Chunk], how: Foreign, folded: Folded, seen: Seen, workers: int) -> None:
@@ -209,7 +209,7 @@ class _Worker:
         """Tell what was found, and fold what is answered; never so far ahead that parent and worker, both sending,
         would wait for each other.
         """
-        self._unanswered += len(scan.events)
+        self._unanswered += len(scan.times)
         while len(self._waiting) >= WAITING or (self._waiting and self._unanswered > UNANSWERED):
             self._receive()
         self._parent.send(_found(scan))
@@ -220,6 +220,6 @@ class _Worker:
         message = self._parent.recv()
         if isinstance(message, bytearray):
             self._unanswered -= len(message)
-            self._views.fold(self._waiting.popleft().fresh(message))
+            self._waiting.popleft().fold_into(self._views, message)
         else:
             self._shown.append(message)

@@ -2,9 +2,9 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
-from operator import eq
+from operator import eq, itemgetter
 from os import SEEK_END
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
@@ -72,8 +72,9 @@ class _Span(NamedTuple):
 
     @classmethod
     def of(cls, times: Sequence[int]) -> "_Span":
-        timed = [time for time in times if time != NO_TIME]
-        return cls(min(timed, default=0), max(timed, default=-1), len(timed) < len(times))
+        untimed = NO_TIME in times
+        timed = [time for time in times if time != NO_TIME] if untimed else times
+        return cls(min(timed, default=0), max(timed, default=-1), untimed)
 
     def holds(self, earliest: int, latest: int) -> bool:
         """Whether an instant from the earliest to the latest may be in the run. Without a time is before all others."""
@@ -116,9 +117,12 @@ class _Held:
             if ((place := places.get(key[1])) is not None and times[place] == key[0]) or key in self._further
         }
 
-    def __iter__(self) -> Iterator[_Key]:
-        yield from ((self.times[place], tie) for tie, place in self._places.items())
-        yield from self._further
+    def columns(self) -> tuple["array[int]", "array[int]"]:
+        """The times and the ties of all."""
+        times, ties = array("q", map(self.times.__getitem__, self._places.values())), array("q", self._places)
+        times.extend(time for time, _ in self._further)
+        ties.extend(tie for _, tie in self._further)
+        return times, ties
 
 
 class _Stored:
@@ -127,7 +131,9 @@ class _Stored:
     def __init__(self, run: _Held, file: IO[bytes]) -> None:
         self.span, self._sorted, self._file = run.span, False, file
         self._start = file.seek(0, SEEK_END)
-        self._size = self._write(run)
+        times, ties = run.columns()
+        self._size = len(times)
+        self._write(times, ties)
 
     def known(self, keys: Iterable[_Key]) -> set[_Key]:
         """Those of the keys that it has."""
@@ -137,9 +143,10 @@ class _Stored:
             return found
         times, ties = self._read()
         if not self._sorted:
-            self._write(sorted(zip(times, ties, strict=True)))
+            keys = sorted(zip(times, ties, strict=True))
+            times, ties = array("q", map(itemgetter(0), keys)), array("q", map(itemgetter(1), keys))
+            self._write(times, ties)
             self._sorted = True
-            times, ties = self._read()
         for time, tie in asked:
             start, end = bisect_left(times, time), bisect_right(times, time)
             place = bisect_left(ties, tie, start, end)
@@ -147,15 +154,10 @@ class _Stored:
                 found.add((time, tie))
         return found
 
-    def _write(self, keys: Iterable[_Key]) -> int:
-        times, ties = array("q"), array("q")
-        for time, tie in keys:
-            times.append(time)
-            ties.append(tie)
+    def _write(self, times: "array[int]", ties: "array[int]") -> None:
         self._file.seek(self._start)
         self._file.write(times.tobytes())
         self._file.write(ties.tobytes())
-        return len(times)
 
     def _read(self) -> tuple["array[int]", "array[int]"]:
         self._file.seek(self._start)
