@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..core.decoding.bodies import DAMAGED
-
-try:
-    from isal import isal_zlib as zlib  # more than twice as fast, where there is a build of it
-except ImportError:
-    import zlib
+from .inflating import Unreadable, inflated
 
 CHUNK_BYTES = 2 * 1024 * 1024
 CHUNK_LINES = 10_000
@@ -25,9 +21,6 @@ STDIN = "-"
 _LINES, _DOCUMENT = (".ndjson", ".jsonl"), (".json",)
 _KINDS = "a .json, .ndjson or .jsonl file, or one of these with .gz"
 _BLOCK = 262144
-_PIECE = 4096
-"""Bytes that are inflated at once, to 4 MiB at most: what they come to is lost where one of them is damaged."""
-_GZIP = zlib.MAX_WBITS | 16
 
 Advance = Callable[[int], None]
 """Is told of every so many bytes read from a file, as it lies on disk."""
@@ -75,14 +68,6 @@ class Trouble(NamedTuple):
     message: str
 
 
-class _Unreadable(Exception):
-    """A file's bytes end early; all that came before them were handed out. ``rest`` are those that say nothing."""
-
-    def __init__(self, message: str, rest: bytes | None = None) -> None:
-        super().__init__(message)
-        self.rest = rest
-
-
 def find_inputs(paths: Sequence[str]) -> list[Input]:
     """The files that paths name: files as given, directories recursively in name order, ``-`` for standard input.
 
@@ -104,7 +89,7 @@ def read(source: Input, advance: Advance = lambda _: None) -> Iterator[Chunk | T
         with _opened(source) as file:
             blocks = _blocks(file, advance)
             if source.gzip:
-                blocks = _inflated(blocks)
+                blocks = inflated(blocks)
             yield from _Cutter(source.name, blocks).chunks() if source.lines else _document(source.name, blocks)
     except OSError as error:
         yield Trouble(f"{source.name} cannot be read: {error.strerror or error}.")
@@ -187,32 +172,7 @@ def _blocks(file: Readable, advance: Advance) -> Iterator[bytes]:
             advance(len(block))
             yield block
     except OSError as error:
-        raise _Unreadable(f"cannot be read to its end: {error.strerror or error}") from None
-
-
-def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of gzip bytes of one or several members (RFC 1952), up to a little before they are damaged."""
-    member = zlib.decompressobj(_GZIP)
-    between = False
-    for block in blocks:
-        for at in range(0, len(block), _PIECE):
-            rest = block[at : at + _PIECE]
-            while rest:
-                if between:
-                    rest = rest.lstrip(b"\0")  # padding, as tapes have it
-                    if not rest:
-                        break
-                    member, between = zlib.decompressobj(_GZIP), False
-                try:
-                    piece = member.decompress(rest)
-                except zlib.error:
-                    raise _Unreadable("is damaged: its gzip content does not read on", block[at:]) from None
-                yield piece
-                between = member.eof
-                rest = member.unused_data
-    if not between:
-        yield member.flush()
-        raise _Unreadable("is cut off: its gzip content ends in the middle", b"")
+        raise Unreadable(f"cannot be read to its end: {error.strerror or error}") from None
 
 
 def _document(name: str, blocks: Iterable[bytes]) -> Iterator[Chunk | Trouble]:
@@ -224,7 +184,7 @@ def _document(name: str, blocks: Iterable[bytes]) -> Iterator[Chunk | Trouble]:
             if size > MAX_DOCUMENT:
                 yield Trouble(f"{name} is a document of more than {MAX_DOCUMENT >> 20} MiB and was left out.")
                 return
-    except _Unreadable as error:
+    except Unreadable as error:
         yield Trouble(f"{name} {error}; nothing of it was processed.")
         if error.rest is not None:
             yield Chunk(error.rest, DAMAGED, name, 1)
@@ -244,7 +204,7 @@ class _Cutter:
         self._size = 0
         self._line = 1
         self._ended = False
-        self._trouble: _Unreadable | None = None
+        self._trouble: Unreadable | None = None
 
     def chunks(self) -> Iterator[Chunk | Trouble]:
         while True:
@@ -272,7 +232,7 @@ class _Cutter:
                 part = next(self._blocks)
             except StopIteration:
                 self._ended = True
-            except _Unreadable as error:
+            except Unreadable as error:
                 self._ended, self._trouble = True, error
                 # Who knows what the line would have been; nor, where the bytes are there, where the chunk would end.
                 left = self._joined() if error.rest is not None else b""

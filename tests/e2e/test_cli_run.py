@@ -181,7 +181,7 @@ def test_a_damaged_file_is_told_and_the_others_are_processed(tmp_path: Path) -> 
     assert "a.ndjson.gz is cut off" in result.stderr
     curated, *others = counts(json.loads(result.stdout))
     assert curated > 3000
-    assert others == [0, 0, 0]
+    assert others == [0, 0, 1]
     ids = {row["eventId"] for row in objects("events", "purchase", store=tmp_path / "store")}
     assert "b" in ids
     (tmp_path / "a.ndjson.gz").write_bytes(content)
@@ -194,6 +194,8 @@ def test_a_single_file_of_which_nothing_can_be_read_is_wrong_usage(tmp_path: Pat
     result = millrace("run", tmp_path / "a.json.gz", store=tmp_path / "store")
     assert result.exit_code == 2
     assert "is damaged" in result.stderr
+    [letter] = document("dead-letters", "list", store=tmp_path / "store")
+    assert (letter["reason"], letter["violations"][0]["code"]) == ("malformed", "gzip")
 
 
 @pytest.mark.parametrize(

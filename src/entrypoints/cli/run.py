@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.decoding.bodies import DAMAGED
 from ..files import Advance, Chunk, Input, Trouble, find_inputs, read
 from ..following import follow
 from .exits import FAILED, OK, WRONG_USAGE, warn
@@ -39,8 +40,9 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
     Reads .json (one document a file), .ndjson and .jsonl (one event a line), each also with .gz; directories
     recursively, in name order, passing over other files. Standard input is read as lines. What cannot be decoded, or
     is no valid event, becomes a dead letter and is no failure of the command; a file that cannot be read is: the rest
-    is processed and the exit code is 1. Running a file again changes nothing. On a stack, the stack's functions process
-    what this command sends; it ends when they have.
+    is processed and the exit code is 1. The place from where on gzip content is damaged has a dead letter, too. Running
+    a file again changes nothing. On a stack, the stack's functions process what this command sends; it ends when they
+    have.
 
     \b
     Examples:
@@ -51,7 +53,7 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
     inputs = find_inputs(paths)
     if not inputs:
         warn("There is no .json, .ndjson or .jsonl file to process")
-    totals, troubles = Totals(), []
+    totals, troubles, readable = Totals(), list[str](), False
     with site.open(write=True) as platform, bytes_bar(inputs, site.log) as advance:
         started = time.perf_counter()
         sent: dict[str, Chunk] = {}
@@ -59,6 +61,7 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
             if isinstance(item, Trouble):
                 troubles.append(item.message)
                 continue
+            readable = readable or item.content_type != DAMAGED
             receipt = _accept(platform, item, source)
             if platform.attended:
                 sent[receipt] = item._replace(body=b"")  # the place is wanted for the log, the bytes are not
@@ -79,7 +82,7 @@ def run(*, paths: Sequence[str], source: str | None, form: str | None, site: Sit
         print_summary(totals.summary(seconds))
     if not troubles:
         return OK
-    return FAILED if totals.counts["receipts"] else WRONG_USAGE
+    return FAILED if readable else WRONG_USAGE
 
 
 class Totals:
