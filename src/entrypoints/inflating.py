@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 try:
-    from isal import isal_zlib as zlib  # more than twice as fast, where there is a build of it
+    from isal import isal_zlib as _zlib  # more than twice as fast, where there is a build of it
 except ImportError:
-    import zlib
+    import zlib as _zlib  # type: ignore[no-redef]
 
+_Damage: type[Exception] = _zlib.error
 _PIECE = 4096
 """Bytes that are inflated at once, to 4 MiB at most: what they come to is lost where one of them is damaged."""
 _MAGIC = b"\x1f\x8b"
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP = 31
+"""zlib's word for a gzip header with a window of 32 KiB."""
 
 
 class Unreadable(Exception):
@@ -23,7 +25,7 @@ class Unreadable(Exception):
 
 def inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The content of gzip bytes of one or several members (RFC 1952), up to a little before they are damaged."""
-    member, between = zlib.decompressobj(_GZIP), True
+    member, between = _zlib.decompressobj(_GZIP), True
     begun = False
     for block in blocks:
         for at in range(0, len(block), _PIECE):
@@ -33,12 +35,12 @@ def inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
                     rest = rest.lstrip(b"\0") if begun else rest  # padding, as tapes have it
                     if not rest:
                         break
-                    member, between, begun = zlib.decompressobj(_GZIP), False, True
+                    member, between, begun = _zlib.decompressobj(_GZIP), False, True
                     if not _MAGIC.startswith(rest[:2]):  # zlib might wait for more of a header
                         raise Unreadable("is damaged: its gzip content does not read on", block[at:])
                 try:
                     piece = member.decompress(rest)
-                except zlib.error:
+                except _Damage:
                     raise Unreadable("is damaged: its gzip content does not read on", block[at:]) from None
                 yield piece
                 between = member.eof

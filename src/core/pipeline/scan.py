@@ -56,8 +56,13 @@ class Columns:
 
     def fresh(self, fresh: Sequence[int]) -> "Columns":
         """Those of the events that are new (1, not 0)."""
-        columns = (self.times, self.sources, self.ids, self.fields)
-        return Columns(self.type, *(list(compress(column, fresh)) for column in columns))
+        return Columns(
+            self.type,
+            [*compress(self.times, fresh)],
+            [*compress(self.sources, fresh)],
+            [*compress(self.ids, fresh)],
+            [*compress(self.fields, fresh)],
+        )
 
 
 @attrs.frozen

@@ -16,9 +16,12 @@ _type = attrgetter("type")
 class Columns(Protocol):
     """Events of one type, column by column: each one's time and curated fields, and when asked for the events."""
 
-    type: str
-    times: Sequence[int]
-    fields: Sequence[Mapping[str, Value]]
+    @property
+    def type(self) -> str: ...
+    @property
+    def times(self) -> Sequence[int]: ...
+    @property
+    def fields(self) -> Sequence[Mapping[str, Value]]: ...
 
     def events(self) -> Sequence[Any]:
         """The events, of a kind that measures can read."""
@@ -46,10 +49,11 @@ class Partial:
     def fold_columns(self, columns: Columns) -> None:
         """Add events that are there column by column, which takes half of the time."""
         for view in self._by_type.get(columns.type, ()):
-            if not all(isinstance(measure, FieldMeasure) for measure in view.measures.values()):
+            rows = self._states[view.name]
+            measures = [measure for measure in view.measures.values() if isinstance(measure, FieldMeasure)]
+            if len(measures) < len(view.measures):
                 self._fold(view, bucket(view, columns.events()))
                 continue
-            rows, measures = self._states[view.name], view.measures.values()
             for key, some in grouped(view, columns.times, columns.fields, columns.fields).items():
                 before = rows.get(key) or tuple(measure.start() for measure in measures)
                 values = {

@@ -185,8 +185,8 @@ class _Worker:
 
     def run(self, others: Sequence[Connection]) -> None:
         """Work until the parent says that it is all, or is gone."""
-        for end in others:
-            end.close()  # else the end of a pipe would never come
+        for other in others:
+            other.close()  # else the end of a pipe would never come
         number = 0
         with suppress(EOFError, OSError, KeyboardInterrupt):  # the parent is gone, or is interrupted as well
             while (raw := self._next()) is not None:

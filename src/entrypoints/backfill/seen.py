@@ -36,7 +36,8 @@ class Seen:
         found = self._hot.take_in(times, ties)
         if self._last is not None and times:
             earliest, latest = min(times), max(times)
-            for run in (self._last, *self._runs):
+            runs: list[_Held | _Stored] = [self._last, *self._runs]
+            for run in runs:
                 if run.span.holds(earliest, latest):
                     keys = [*zip(times, ties, strict=True)]
                     known = run.known(compress(keys, found))
