@@ -1,13 +1,14 @@
 """gzip content as it comes, in memory of bounded size, up to where it is damaged."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 try:
     from isal import isal_zlib as _zlib  # more than twice as fast, where there is a build of it
 except ImportError:
     import zlib as _zlib  # type: ignore[no-redef]
 
-_Damage: type[Exception] = _zlib.error
+_Damage: Any = _zlib.error
 _PIECE = 4096
 """Bytes that are inflated at once, to 4 MiB at most: what they come to is lost where one of them is damaged."""
 _MAGIC = b"\x1f\x8b"
