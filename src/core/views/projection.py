@@ -1,7 +1,7 @@
 """Folding changes into the rows of a view, and reading rows out of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -41,18 +41,33 @@ def grouped(
             columns[place] = [v if groupable(v) else canonical_text(v) for v in columns[place]]
     # Values of several classes are told apart by them, because 1, 1.0 and True are equal to Python.
     mixed = [map(type, column) for column, found in zip(columns, kinds, strict=True) if len(found) > 1]
-    by_values: defaultdict[tuple[Any, ...], list[Member]] = defaultdict(list)
     windows = [time // every for time in times]
-    for key, member in zip(zip(windows, *columns, *mixed, strict=True), members, strict=True):
-        by_values[key].append(member)
     rows: dict[RowKey, list[Member]] = {}
-    for values, some in by_values.items():
+    for values, some in _by_values([windows, *columns, *mixed], members):
         key = RowKey(values[0] * every, canonical_text([*values[1 : 1 + width]]))
         if key in rows:  # 1 and 1.0 are the same number
             rows[key] += some
         else:
             rows[key] = some
     return rows
+
+
+def _by_values(
+    columns: Sequence[Iterable[Any]], members: Iterable[Member]
+) -> Iterator[tuple[Sequence[Any], list[Member]]]:
+    """The members by their values in the columns, of which the first has few different ones, most often one."""
+    first, *others = columns
+    alike = {*first}
+    found: defaultdict[Any, list[Member]] = defaultdict(list)
+    if len(alike) == 1 and len(others) == 1:  # no tuple has to be made for each
+        for value, member in zip(others[0], members, strict=True):
+            found[value].append(member)
+        head = alike.pop()
+        yield from (((head, value), some) for value, some in found.items())
+        return
+    for values, member in zip(zip(*columns, strict=True), members, strict=True):
+        found[values].append(member)
+    yield from found.items()
 
 
 def fold(view: View, key: RowKey, row: ViewRow | None, events: Sequence[Curated], changes: Changes) -> ViewRow | None:

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from operator import eq, itemgetter
 from os import SEEK_END
@@ -29,6 +29,7 @@ class Seen:
         self._hot = _Held()
         self._last: _Held | None = None
         self._runs: list[_Stored] = []
+        self._reach: list[int] = []  # the last time of each and all before it
         self._file: IO[bytes] | None = None
 
     def fresh(self, times: Sequence[int], ties: Sequence[int]) -> bytearray:
@@ -36,8 +37,7 @@ class Seen:
         found = self._hot.take_in(times, ties)
         if self._last is not None and times:
             earliest, latest = min(times), max(times)
-            runs: list[_Held | _Stored] = [self._last, *self._runs]
-            for run in runs:
+            for run in self._in_reach(earliest):
                 if run.span.holds(earliest, latest):
                     keys = [*zip(times, ties, strict=True)]
                     known = run.known(compress(keys, found))
@@ -47,6 +47,15 @@ class Seen:
         if len(self._hot.times) >= self._limit:
             self._set_aside()
         return found
+
+    def _in_reach(self, earliest: int) -> Iterator["_Held | _Stored"]:
+        """The runs from the last one back to where all before end before an instant: of an archive in order, few."""
+        if self._last is not None:
+            yield self._last
+        for run, reach in zip(reversed(self._runs), reversed(self._reach), strict=True):
+            if earliest != NO_TIME and reach < earliest:
+                return
+            yield run
 
     def close(self) -> None:
         """Forget all."""
@@ -60,6 +69,7 @@ class Seen:
             if self._file is None:
                 self._file = TemporaryFile(prefix="millrace-")  # noqa: SIM115 (until it is closed with the set)
             self._runs.append(_Stored(self._last, self._file))
+            self._reach.append(max([self._last.span.last, *self._reach[-1:]]))
         self._last, self._hot = self._hot, _Held()
         self._last.span = _Span.of(self._last.times)
 
