@@ -2,11 +2,13 @@
 
 import enum
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import attrs
+import msgspec
 
-from .records import DeadLetter, LedgerEntry
+from .records import DeadLetter, LedgerEntry, Violation
 
 
 class Verdict(enum.StrEnum):
@@ -15,9 +17,9 @@ class Verdict(enum.StrEnum):
     PASSED = "passed"
     """Its event is processed."""
     SAME = "same"
-    """It fails in the same way again."""
+    """It fails in the same way again: for the same reason, and with the same fingerprint."""
     OTHER = "other"
-    """It fails in another way, for which there is another letter."""
+    """It fails in another way: another letter says so, or this one does from now on."""
     HELD = "held"
     """It cannot be processed here: the raw log does not have it, or it needs another catalog."""
     SKIPPED = "skipped"
@@ -54,9 +56,41 @@ class Choice:
         )
 
 
+class Failure(NamedTuple):
+    """How an event fails: what its dead letter says apart from which event it is, and how often it was tried."""
+
+    reason: str
+    stage: str
+    fingerprint: str
+    violations: tuple[Violation, ...]
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> "Failure":
+        """What a letter says."""
+        return cls(letter.reason, letter.stage, letter.fingerprint, letter.violations)
+
+    @property
+    def digest(self) -> bytes:
+        """8 bytes that stand for it."""
+        return sha256(msgspec.json.encode(self)).digest()[:8]
+
+
+def failed_again(letter: DeadLetter, failure: Failure) -> DeadLetter:
+    """The letter as it is after its event failed once more, for the same reason.
+
+    The attempts that a letter counts are failures in the same way, that is with the same fingerprint: where the event
+    is wrong, and which rule or constraint says so. With another fingerprint they begin at 1 again: the catalog is no
+    longer the one under which they were counted. Other words for the same thing (they may quote a limit, or the time
+    of day) are no other way, or an event whose error never reads the same would be tried for ever.
+    """
+    attempts = letter.attempts + 1 if failure.fingerprint == letter.fingerprint else 1
+    return msgspec.structs.replace(letter, attempts=attempts, **failure._asdict())
+
+
 class Redriven(NamedTuple):
-    """One letter: ``now`` is the one that its event gives now, where that says something else (of very many letters not
-    each has it); ``why`` says what held it.
+    """One letter, as it was: ``now`` is the one that its event gives now, where that says something else: the letter
+    itself (its id is the same), or another one, with the identity that this one has. Of very many other letters not
+    each is told. ``why`` says what held it.
     """
 
     letter: DeadLetter

@@ -32,8 +32,11 @@ def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Plat
         yield attrs.evolve(platform, runner=MemoryOrchestrator(platform.jobs, clock))
         return
     if scheme == "aws" and rest:
+        from ..core.services.archive import STACK_MARGIN
+
         with _open_stack(rest, catalog) as (stores, runner):
-            yield attrs.evolve(Platform.assemble(catalog, stores, clock, ids), attended=True, runner=runner)
+            platform = Platform.assemble(catalog, stores, clock, ids, margin=STACK_MARGIN)
+            yield attrs.evolve(platform, attended=True, runner=runner)
         return
     if scheme != "file" or not rest:
         raise StoreError(f"{store!r} names no store; use file:PATH, aws:STACK or memory: .")

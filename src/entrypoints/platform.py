@@ -47,11 +47,16 @@ class Platform:
         return self.runner
 
     @classmethod
-    def assemble(cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds) -> "Platform":
-        """Wire the services. Raises ``CatalogError`` where the catalog's declarations do not fit together."""
+    def assemble(
+        cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds, *, margin: int = 0
+    ) -> "Platform":
+        """Wire the services. ``margin`` as of ``Archive``: 0 where nobody else inserts.
+
+        Raises ``CatalogError`` where the catalog's declarations do not fit together.
+        """
         pipeline = Pipeline(catalog)
         ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids, catalog.name)
-        archived = Archived(stores)
+        archived = Archived(stores, margin=margin)
         process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock, archived)
         project = Project(catalog.views.values(), stores.feed, stores.views)
         work = Work(stores.queue, process, project)

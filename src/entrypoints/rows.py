@@ -54,7 +54,7 @@ def contents(catalog: "Catalog") -> dict[str, Any]:
                 "rules": [rule.name for rule in each.rules],
                 "fields": [field.name for field in each.shape.fields],
             }
-            for each in catalog.types.values()
+            for each in catalog.declared.values()
         ],
         "views": [
             {

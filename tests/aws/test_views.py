@@ -104,6 +104,7 @@ def test_faults_that_last_are_transient(service: Service, views: DynamoViews, fa
         lambda: views.rows("v", since=0, until=1, after=None, limit=1),
         lambda: views.cursor("v", "o"),
         lambda: views.advance("v", "o", 1),
+        lambda: views.forget("v", 1),
     ):
         with pytest.raises(TransientError):
             act()

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from millrace.core.ports import Stores
-from millrace.core.records import DeadLetter
+from millrace.core.records import DeadLetter, Violation
 
 from .builders import NOON, dead_letter, receipt_id
 
@@ -122,48 +122,77 @@ def test_a_letter_without_occurrences_is_gone(stores: Stores) -> None:
     assert stores.dead_letters.occurrences() == {"invalid": 1}
 
 
-def test_a_letter_that_failed_again_counts_an_attempt_and_keeps_what_it_was(stores: Stores) -> None:
+def test_a_letter_that_failed_again_is_what_it_is_now_but_for_its_occurrences(stores: Stores) -> None:
+    first, second, third = ((receipt_id(NOON, n), n) for n in range(3))
+    stores.dead_letters.add([dead_letter(A, occurrences=(second, third)), dead_letter(B)])
+    stores.dead_letters.add([dead_letter(A, occurrences=(first,))])
+    now = dead_letter(
+        A, stage="rules", fingerprint="ba9876543210", violations=(Violation("/data", "rule", "no"),), attempts=1,
+        event_type="sale", event_id="e-2", event_time=None, source="till", occurrences=(), seen=7,
+    )  # fmt: skip
+    stores.dead_letters.settle({}, [now])
+    expected = msgspec.structs.replace(now, occurrences=(first, second, third), seen=3)
+    assert stores.dead_letters.get(A) == expected
+    assert list(stores.dead_letters.browse(after=None, limit=9)) == [expected, dead_letter(B)]
+    assert stores.dead_letters.occurrences() == {"invalid": 4}
+
+
+def test_attempts_are_those_that_are_given_however_often_they_are(stores: Stores) -> None:
     stores.dead_letters.add([dead_letter(A), dead_letter(B)])
-    for attempts in (2, 3):
-        stores.dead_letters.settle({}, [A, A])
-        assert stores.dead_letters.get(A) == dead_letter(A, attempts=attempts)
+    for attempts in (2, 3, 3, 1, 2):
+        for _ in range(2):
+            stores.dead_letters.settle({}, [dead_letter(A, attempts=attempts)])
+            assert stores.dead_letters.get(A) == dead_letter(A, attempts=attempts)
     assert stores.dead_letters.get(B) == dead_letter(B)
 
 
-def test_adding_a_letter_again_keeps_its_attempts(stores: Stores) -> None:
+def test_adding_a_letter_again_keeps_what_it_was_settled_to(stores: Stores) -> None:
     stores.dead_letters.add([dead_letter(A)])
-    stores.dead_letters.settle({}, [A])
-    stores.dead_letters.add([dead_letter(A, reason="rule", occurrences=((receipt_id(), 1),))])
-    expected = dead_letter(A, attempts=2, occurrences=((receipt_id(), 0), (receipt_id(), 1)), seen=2)
+    stores.dead_letters.settle({}, [dead_letter(A, fingerprint="ba9876543210", attempts=2)])
+    stores.dead_letters.add([dead_letter(A, stage="rules", occurrences=((receipt_id(), 1),))])
+    places = ((receipt_id(), 0), (receipt_id(), 1))
+    expected = dead_letter(A, fingerprint="ba9876543210", attempts=2, occurrences=places, seen=2)
     assert stores.dead_letters.get(A) == expected
+    stores.dead_letters.settle({A: places[:1]})
+    assert stores.dead_letters.get(A) == msgspec.structs.replace(expected, occurrences=places[1:], seen=1)
+
+
+def test_a_letter_says_the_same_whichever_of_its_occurrences_leave(stores: Stores) -> None:
+    places = [(receipt_id(NOON, n), n) for n in range(3)]
+    for number, place in enumerate(places):
+        stores.dead_letters.add([dead_letter(A, stage=f"stage {number}", occurrences=(place,))])
+    stores.dead_letters.settle({A: places[:1]})
+    assert stores.dead_letters.get(A) == dead_letter(A, stage="stage 0", occurrences=tuple(places[1:]), seen=2)
+    stores.dead_letters.settle({A: places[2:]}, [dead_letter(A, stage="stage 2")])
+    assert stores.dead_letters.get(A) == dead_letter(A, stage="stage 2", occurrences=(places[1],))
 
 
 def test_of_one_letter_some_may_be_done_and_others_fail_again(stores: Stores) -> None:
     places = [(receipt_id(NOON, n), n) for n in range(4)]
     for place in places:
         stores.dead_letters.add([dead_letter(A, occurrences=(place,))])
-    stores.dead_letters.settle({A: places[:2], B: places}, {A, C})
+    stores.dead_letters.settle({A: places[:2], B: places}, [dead_letter(A, attempts=2), dead_letter(C, attempts=2)])
     assert stores.dead_letters.get(A) == dead_letter(A, occurrences=tuple(places[2:]), seen=2, attempts=2)
-    stores.dead_letters.settle({A: [places[2]]}, {A})
+    stores.dead_letters.settle({A: [places[2]]}, [dead_letter(A, attempts=3)])
     assert stores.dead_letters.get(A) == dead_letter(A, occurrences=(places[3],), attempts=3)
-    stores.dead_letters.settle({A: [places[3]]}, {A})
+    stores.dead_letters.settle({A: [places[3]]}, [dead_letter(A, attempts=4)])
     assert list(stores.dead_letters.browse(after=None, limit=9)) == []
 
 
 def test_what_is_gone_already_is_settled_without_an_error(stores: Stores) -> None:
     stores.dead_letters.add([dead_letter(A)])
     for _ in range(2):
-        stores.dead_letters.settle({A: [(receipt_id(), 7)], B: [(receipt_id(), 0)]}, [C])
-        assert stores.dead_letters.get(A) == dead_letter(A)
+        stores.dead_letters.settle({A: [(receipt_id(), 7)], B: [(receipt_id(), 0)]}, [dead_letter(C)])
+        assert list(stores.dead_letters.browse(after=None, limit=9)) == [dead_letter(A)]
     for _ in range(2):
-        stores.dead_letters.settle({A: [(receipt_id(), 0)]})
+        stores.dead_letters.settle({A: [(receipt_id(), 0)]}, [dead_letter(A, attempts=2)])
         assert stores.dead_letters.get(A) is None
     stores.dead_letters.settle({})
 
 
 def test_a_letter_that_was_settled_may_come_back(stores: Stores) -> None:
     stores.dead_letters.add([dead_letter(A)])
-    stores.dead_letters.settle({}, [A])
+    stores.dead_letters.settle({}, [dead_letter(A, stage="rules", attempts=2)])
     stores.dead_letters.settle({A: [(receipt_id(), 0)]})
     stores.dead_letters.add([dead_letter(A)])
     assert stores.dead_letters.get(A) == dead_letter(A)
@@ -172,10 +201,10 @@ def test_a_letter_that_was_settled_may_come_back(stores: Stores) -> None:
 def test_letters_with_many_occurrences_are_settled_in_parts(stores: Stores) -> None:
     occurrences = [(receipt_id(NOON, n % 7), n) for n in range(2500)]
     stores.dead_letters.add([dead_letter(A, occurrences=tuple(occurrences))])
-    stores.dead_letters.settle({A: occurrences[:200]}, [A])
+    stores.dead_letters.settle({A: occurrences[:200]}, [dead_letter(A, stage="rules", attempts=2)])
     letter = stores.dead_letters.get(A)
     assert letter is not None
-    assert (letter.seen, letter.attempts) == (2300, 2)
+    assert (letter.seen, letter.attempts, letter.stage) == (2300, 2, "rules")
     assert list(stores.dead_letters.places([A])[A]) == sorted(occurrences[200:])
 
 

@@ -143,3 +143,74 @@ def test_cursors_of_views_and_origins_are_apart(stores: Stores) -> None:
     stores.views.advance("v", "p", 6)
     stores.views.advance("w", "o", 7)
     assert [stores.views.cursor(*names) for names in [("v", "o"), ("v", "p"), ("w", "o"), ("w", "p")]] == [5, 6, 7, 0]
+
+
+# ---------------------------------------------------------------------------------------------------------- forgetting
+
+
+def forget(stores: Stores, view: str, limit: int) -> list[int]:
+    """How many each call deleted, until none is left."""
+    counts = []
+    while count := stores.views.forget(view, limit):
+        counts.append(count)
+    return counts
+
+
+def keys_of(stores: Stores, view: str) -> list[RowKey]:
+    return [r.key for r in stores.views.rows(view, since=-(10**18), until=10**18, after=None, limit=1000)]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 26, 1000])
+def test_a_forgotten_view_has_no_rows_and_no_cursors_and_others_keep_theirs(stores: Stores, limit: int) -> None:
+    keys = [RowKey(window * HOUR, f"[{group}]") for window in range(-2, 4) for group in range(5)]
+    for view in ("v", "w", "v@1"):
+        stores.views.commit(view, [row(*key) for key in keys])
+        for origin in ("o", "p", "q"):
+            stores.views.advance(view, origin, 7)
+    counts = forget(stores, "v", limit)
+    assert sum(counts) == 33
+    assert max(counts) <= limit
+    assert [stores.views.cursor("v", origin) for origin in ("o", "p", "q")] == [0, 0, 0]
+    assert keys_of(stores, "v") == []
+    assert stores.views.load("v", keys) == {}
+    for view in ("w", "v@1"):
+        assert keys_of(stores, view) == sorted(keys)
+        assert [stores.views.cursor(view, origin) for origin in ("o", "p", "q")] == [7, 7, 7]
+
+
+def test_cursors_are_forgotten_before_rows(stores: Stores) -> None:
+    """So nothing is ever taken for folded whose row is gone."""
+    stores.views.commit("v", [row(), row(0)])
+    stores.views.advance("v", "o", 7)
+    assert stores.views.forget("v", 1) == 1
+    assert stores.views.cursor("v", "o") == 0
+    assert keys_of(stores, "v") == [RowKey(0, '["EUR"]'), row().key]
+    assert stores.views.forget("v", 1) == 1
+    assert len(keys_of(stores, "v")) == 1
+
+
+def test_forgetting_what_never_was_or_is_gone_is_no_error(stores: Stores) -> None:
+    assert stores.views.forget("v", 9) == 0
+    stores.views.commit("v", [row()])
+    assert [stores.views.forget("v", limit) for limit in (0, -1)] == [0, 0]
+    assert [stores.views.forget("v", 9), stores.views.forget("v", 9)] == [1, 0]
+
+
+def test_a_view_that_was_forgotten_begins_again_like_a_new_one(stores: Stores) -> None:
+    stores.views.commit("v", [row()])
+    stores.views.commit("v", [row(version=1)])
+    stores.views.advance("v", "o", 7)
+    held = stores.views.load("v", [row().key])[row().key]
+    forget(stores, "v", 9)
+    assert list(stores.views.commit("v", [held])) == [row().key], "whoever loaded the row before has lost"
+    assert list(stores.views.commit("v", [row()])) == []
+    assert stores.views.load("v", [row().key]) == {row().key: row(version=1)}
+    stores.views.advance("v", "o", 3)
+    assert stores.views.cursor("v", "o") == 3
+
+
+def test_rows_with_long_groups_are_forgotten_too(stores: Stores) -> None:
+    groups = [f'["{"é" * 400}{end}"]' for end in "abc"]
+    stores.views.commit("v", [row(group=group) for group in groups])
+    assert forget(stores, "v", 2) == [2, 1]
+    assert stores.views.load("v", [RowKey(NOON, group) for group in groups]) == {}

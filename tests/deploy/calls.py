@@ -74,7 +74,16 @@ ACTIONS = {
     "get_shard_iterator": "dynamodb:GetShardIterator",
     **{
         operation: f"dynamodb:{operation}"
-        for operation in ("PutItem", "GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "Query", "Scan")
+        for operation in (
+            "PutItem",
+            "GetItem",
+            "BatchGetItem",
+            "BatchWriteItem",
+            "UpdateItem",
+            "DeleteItem",
+            "Query",
+            "Scan",
+        )
     },
 }
 """The action that IAM asks for, by the operation as botocore or the wire names it."""

@@ -105,6 +105,8 @@ CASES: list[Case] = [
     ("changes-undelivered", "just-over", watched([2], 1), ALARM),
     ("changes-refused", "just-over", {"refused": {59: {1: 1}}}, ALARM),
     ("changes-refused", "an-hour-ago", {"refused": {60: {1: 1}}}, OK),
+    ("events-deleted", "just-over", {"deleted": {59: {1: 1}}}, ALARM),
+    ("events-deleted", "an-hour-ago", {"deleted": {60: {1: 1}}}, OK),
     ("stream-expiring", "just-under", watched(10, 43_200_000), OK),
     ("stream-expiring", "just-over", watched(10, 43_200_001), ALARM),
     ("stream-expiring", "for-a-moment", watched([0], 43_200_001), OK),
@@ -211,7 +213,7 @@ def test_an_alarm_on_throttled_tables_ends_with_the_throttling() -> None:
 
 
 SOMETIMES = {
-    *("Refused", "Failed", "Missing", "Unbalanced", "Initialization"),
+    *("Refused", "Deleted", "Failed", "Missing", "Unbalanced", "Initialization"),
     *("ReadThrottleEvents", "WriteThrottleEvents"),
     *(f"Executions{end}" for end in ("Succeeded", "Failed", "TimedOut", "Aborted")),
 }
@@ -224,7 +226,7 @@ def test_where_nothing_is_written_while_all_is_well_an_alarm_takes_that_for_a_0(
     """
     sparse = {name for name, alarm in ALARMS.items() if {query.metric for query in alarm.queries} <= SOMETIMES}
     assert sparse == {
-        *("data-loss", "changes-refused", "receipts-failing", "table-throttles", "cold-starts-slow"),
+        *("data-loss", "changes-refused", "events-deleted", "receipts-failing", "table-throttles", "cold-starts-slow"),
         "workflow-failures",
     }
     for name in sparse:

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 import millrace
+from millrace.entrypoints.ops.rights import RIGHTS
 
 from .calls import Call, calls_of, entry_calls, ports_of
 from .stacks import Node, of_type, text
@@ -18,7 +19,7 @@ STARTS: Final[dict[str, set[tuple[str, str]]]] = {
     "Validation": {("jobs", "plan"), ("jobs", "validate"), ("jobs", "gate")},
     "Transformation": {("process", "receipt"), ("jobs", "load")},
     "Analytics": {("project", "fold"), ("jobs", "reconcile"), ("reconcile", "run")},
-    "Query": {("curated", "query"), ("generations", "current_rows"), ("views", "rows")},
+    "Query": {("curated", "query"), ("generations", "rows"), ("views", "rows")},
 }
 """What each function calls of the services, or of the ports themselves."""
 
@@ -48,7 +49,9 @@ MAY_BE_MISSING = {("raw", "read"): RAW, ("job_files", "read"): ANALYSIS, ("archi
 reference, GetObject).
 """
 
-STREAM = "${StorageCuratedTable.StreamArn}"
+STREAM = f"{ARNS['curated']}/stream/*"
+"""Whichever the table has: one that was restored has another."""
+
 BY_LAMBDA: Final[dict[str, set[tuple[str, str]]]] = {
     "Transformation": {
         ("sqs:ReceiveMessage", ARNS["queue"]),
@@ -59,7 +62,7 @@ BY_LAMBDA: Final[dict[str, set[tuple[str, str]]]] = {
         ("dynamodb:DescribeStream", STREAM),
         ("dynamodb:GetRecords", STREAM),
         ("dynamodb:GetShardIterator", STREAM),
-        ("dynamodb:ListStreams", f"{ARNS['curated']}/stream/*"),
+        ("dynamodb:ListStreams", STREAM),
         ("sqs:SendMessage", "${StorageChangesDeadLetterQueue.Arn}"),
     },
 }
@@ -113,6 +116,35 @@ def needed(function: str) -> set[tuple[str, str]]:
     return pairs | {("s3:ListBucket", MAY_BE_MISSING[read]) for read in asked if read in MAY_BE_MISSING}
 
 
+DECLARED = {
+    "raw bucket": RAW,
+    "raw objects": f"{RAW}/raw/*",
+    "analysis bucket": ANALYSIS,
+    "job files": f"{ANALYSIS}/jobs/*",
+    "archive files": f"{ANALYSIS}/archive/*",
+    "manifests": f"{ANALYSIS}/jobs/*/manifest.json",
+    "streams": STREAM,
+    "dead letters": ARNS["dead_letters"],
+    "undelivered changes": "${StorageChangesDeadLetterQueue.Arn}",
+    **{name: ARNS[name] for name in ("curated", "identities", "views", "ledger", "queue")},
+    "state machine": f"arn:${{AWS::Partition}}:states:{HERE}:stateMachine:DataProcessing",
+    "executions": f"arn:${{AWS::Partition}}:states:{HERE}:execution:DataProcessing:*",
+    "map runs": f"arn:${{AWS::Partition}}:states:{HERE}:execution:DataProcessing/*",
+    **{
+        f"{name} alias": f"arn:${{AWS::Partition}}:lambda:{HERE}:function:{name}-lambda:prod"
+        for name in ("validation", "transformation", "analytics")
+    },
+    "*": "*",
+}
+"""What the table of rights names in words, as the template has it."""
+
+
+def declared(role: str) -> set[tuple[str, str]]:
+    """The pairs that the table of rights has, which `millrace ops audit-iam` goes by."""
+    logs = f"arn:${{AWS::Partition}}:logs:{HERE}:log-group:/aws/lambda/{role}-lambda:*"
+    return {(action, {**DECLARED, "log streams": logs}[place]) for action, place in RIGHTS[role]}
+
+
 def every_function(name: str) -> set[tuple[str, str]]:
     """What a function's role needs whatever its code does: to log, and to be traced."""
     group = f"arn:${{AWS::Partition}}:logs:{HERE}:log-group:/aws/lambda/{name.lower()}-lambda:*"
@@ -122,6 +154,16 @@ def every_function(name: str) -> set[tuple[str, str]]:
         ("xray:PutTraceSegments", "*"),
         ("xray:PutTelemetryRecords", "*"),
     }
+
+
+@pytest.mark.parametrize("function", STARTS)
+def test_the_table_of_rights_has_what_the_code_calls_and_no_more(function: str) -> None:
+    assert declared(function.lower()) == needed(function) | BY_LAMBDA.get(function, set()) | every_function(function)
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_a_role_of_the_template_allows_what_the_table_of_rights_has(production: dict[str, Node], role: str) -> None:
+    assert allowed(of_type(production, "AWS::IAM::Role")[f"Roles{role.capitalize()}Role"]) == declared(role)
 
 
 @pytest.mark.parametrize("function", STARTS)

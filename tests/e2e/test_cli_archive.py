@@ -10,16 +10,17 @@ from millrace.core.services import archive as archiving
 from millrace.entrypoints.cli.archive import _wait
 
 from .cli import document, fails, lines, millrace, objects, purchase, succeeds
+from .situations import shop
 
 OLD = "2025-01-02T03:04:05Z"
-RECENT = "2026-11-23T02:30:00Z"
+RECENT = "2100-01-01T00:00:00Z"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "store"
     old = [purchase(f"old-{n}", eventTime=f"2025-01-0{1 + n}T00:00:00Z") for n in range(4)]
-    run(path, *old, purchase("new", eventTime="2100-01-01T00:00:00Z"), old[0])
+    run(path, *old, purchase("new", eventTime=RECENT), old[0])
     return path
 
 
@@ -122,6 +123,44 @@ def test_reconcile_names_receipts_whose_bytes_are_gone(store: Path) -> None:
     assert result.exit_code == 1
     found = json.loads(result.stdout)
     assert (found["unknown"], found["gone"]) == ([receipt], [receipt])
+
+
+def test_a_changed_catalog_is_applied_to_archived_events_once_they_are_restored(tmp_path: Path) -> None:
+    store, old, new = (
+        tmp_path / "store",
+        shop(tmp_path / "old.py"),
+        shop(tmp_path / "new.py", least=2, factor=3, parts=2),
+    )
+    events = [purchase(f"{n}", f"{n}", eventTime=OLD) for n in range(1, 5)]
+    succeeds("run", "-", "--catalog", old, store=store, stdin=lines(*events, purchase("9", "9", eventTime=RECENT)))
+    succeeds("archive", "--older-than", "90", "--catalog", old, store=store)
+    before = objects("events", "purchase", "--archived", "--catalog", old, store=store)
+
+    replace = ("backfill", f"file:{store}", "--replace", "--lose", "--yes", "--catalog", new)
+    told = succeeds(*replace, store=store).stdout
+    assert "4 of the events that would be lost or changed are archived; replacing leaves these as they are." in told
+    assert "millrace restore, millrace backfill --replace, and millrace archive again" in told
+    done = document(*replace, store=store)
+    assert (done["replaced"], done["lost"], done["kept"], done["rebuild"]) == (0, 0, 4, [])
+    assert done["diff"]["archived"] == {"changed": 3, "lost": 1}
+    assert objects("events", "purchase", "--archived", "--catalog", new, store=store) == before
+
+    succeeds("restore", "--catalog", new, store=store)
+    done = document(*replace, store=store)
+    assert (done["replaced"], done["lost"], done["kept"], done["rebuild"]) == (4, 1, 0, ["revenue"])
+    assert document("archive", "--older-than", "90", "--catalog", new, store=store)["events"] == 3
+    succeeds("rebuild", "revenue", "--catalog", new, store=store)
+    clean = document("backfill", f"file:{store}", "--dry-run", "--catalog", new, store=store)
+    assert (clean["same"], clean["changed"], clean["lost"], clean["archived"]) == (4, 0, 0, {"same": 3})
+    assert document("reconcile", "--catalog", new, store=store)["holds"]
+
+    fresh = tmp_path / "fresh"
+    document("backfill", f"file:{store}", "--catalog", new, store=fresh)
+    for command in (["view", "revenue"], ["events", "purchase", "--archived"]):
+        rows, expected = (document(*command, "--catalog", new, store=each) for each in (store, fresh))
+        assert [{k: v for k, v in row.items() if k != "curatedAt"} for row in rows] == [
+            {k: v for k, v in row.items() if k != "curatedAt"} for row in expected
+        ]
 
 
 def test_where_others_insert_the_command_waits_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from millrace.adapters.local import open_local
 
 from .cli import document, fails, lines, millrace, objects, purchase, succeeds
-from .situations import TAKEN_AGAIN, UNLIKE, state_of
+from .situations import UNLIKE, VIOLATIONS, state_of
 from .test_kill import PROGRAM
 
 COUNTS = ("receipts", "events", "curated", "duplicate", "filtered", "dead_lettered")
@@ -260,5 +260,5 @@ def test_a_backfill_that_is_killed_and_given_again_ends_as_an_undisturbed_one(ki
         process.wait()
     subprocess.run(command, check=True, capture_output=True)
     succeeds("reconcile", store=killed)
-    unlike = (*UNLIKE, *TAKEN_AGAIN)
+    unlike = (*UNLIKE, VIOLATIONS)
     assert state_of(killed, unlike=unlike) == state_of(calm, unlike=unlike)

@@ -48,8 +48,8 @@ class Till:
         self.folder = folder
         self.allow(100)
 
-    def allow(self, limit: int) -> None:
-        self._catalog.write_text(CATALOG.format(limit=limit))
+    def allow(self, limit: int, rule: str = "amount_is_plausible") -> None:
+        self._catalog.write_text(CATALOG.format(limit=limit).replace("amount_is_plausible", rule))
 
     def __call__(self, *arguments: str | Path, status: int = 0, stdin: bytes | None = None) -> Result:
         result = millrace(*arguments, "--catalog", self._catalog, store=self.store, stdin=stdin)
@@ -121,6 +121,30 @@ def test_what_failed_too_often_is_left_alone_until_it_is_forced(till: Till) -> N
     assert "5 failed 3 times or more and were left alone; --force redrives them" in result.stderr
     assert len(till.letters()) == 5
     assert till.json("dead-letters", "redrive", "--attempts", "3", "--force", status=1)["passed"] == 3
+
+
+def test_what_fails_in_another_way_is_grouped_by_that_from_then_on(till: Till) -> None:
+    def summary() -> dict[str, int]:
+        rows = till.json("dead-letters", "summary")
+        return {row["fingerprint"]: row["letters"] for row in rows if row["reason"] == "rule"}
+
+    till("dead-letters", "redrive", status=1)
+    [(old, letters)] = summary().items()
+    till.allow(600, "amount_is_modest")
+    text = till("dead-letters", "redrive", "--fingerprint", old, "--ndjson", status=1).stdout
+    rows = {row["eventId"]: row for row in map(json.loads, text.splitlines())}
+    assert {event: (row["verdict"], row["attempts"]) for event, row in rows.items()} == {
+        "b": ("passed", 2), "c": ("other", 1), "d": ("other", 1),
+    }  # fmt: skip
+    assert rows["c"]["now"]["id"] == rows["c"]["id"]
+    [(new, left)] = summary().items()
+    assert (letters, left) == (3, 2)
+    assert new != old
+    assert "no such dead letters" in till("dead-letters", "redrive", "--fingerprint", old).stderr
+    assert till.json("dead-letters", "redrive", "--fingerprint", new, status=1)["same"] == 2
+    assert {letter["violations"][0]["code"] for letter in till.letters().values() if letter["reason"] == "rule"} == {
+        "amount_is_modest"
+    }
 
 
 def test_people_see_what_still_fails_and_why(till: Till) -> None:

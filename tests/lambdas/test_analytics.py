@@ -6,6 +6,7 @@ import pytest
 from millrace.core.errors import StoreError, TransientError
 from millrace.core.identity import EARLIEST, LATEST
 from millrace.core.records import Curated
+from millrace.core.services.boundary import Boundaries
 from millrace.core.views.projection import results
 from millrace.entrypoints.lambdas import analytics
 
@@ -125,6 +126,25 @@ def test_one_item_that_is_no_curated_event_fails_alone(site: Site, missing: str)
     assert (line["level"], line["origin"], line["position"]) == ("error", SHARD, poison["dynamodb"]["SequenceNumber"])
     assert output.metric("Refused") == [1]
     assert "secret" not in output.text
+
+
+def test_an_event_that_is_deleted_and_not_archived_is_told(site: Site) -> None:
+    event = purchase(1)
+    call(stream_record(event, 1), stream_record(event, 2, "REMOVE"))
+    output = site.output()
+    line = output.log("events.deleted")
+    assert (line["level"], line["events"], line["earliest"]) == ("error", 1, line["latest"])
+    assert output.metric("Deleted") == [1]
+    assert "secret" not in output.text
+
+
+def test_what_the_archive_or_expiry_deletes_is_not_told(site: Site) -> None:
+    Boundaries(site.stores.views).announce(START + 2, START)
+    expired = {**stream_record(purchase(2), 4, "REMOVE"), "userIdentity": {"principalId": "dynamodb.amazonaws.com"}}
+    assert call(stream_record(purchase(1), 3, "REMOVE"), expired) == []
+    assert site.output().logs == []
+    call(stream_record(purchase(2), 5, "REMOVE"))
+    assert site.output().metric("Deleted") == [1]
 
 
 def test_a_stream_without_images_is_an_error(site: Site) -> None:

@@ -27,7 +27,8 @@ def everything(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     transformation.handler(sqs_event(message, sqs_record("poison", body="{")), Context())
     poison = stream_record(purchase(2), 2)
     del poison["dynamodb"]["NewImage"]["fields"]
-    analytics.handler(stream_event(stream_record(purchase(1), 1), poison), Context())
+    removal = stream_record(purchase(1), 3, "REMOVE")
+    analytics.handler(stream_event(stream_record(purchase(1), 1), poison, removal), Context())
     analytics.handler(scheduled_event(), Context())
     query.handler(api_event("GET", "/views/revenue", None), Context())
     site.use(curated=Down(TransientError("no")), views=Down(TransientError("no")))

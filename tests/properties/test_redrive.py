@@ -31,8 +31,8 @@ def filled(stores: Stores) -> None:
     """Letters of every kind in three receipts, some with several occurrences."""
     shop = Shop(stores)
     shop.send(sale("a", 50), sale("b", 500), sale("c", 5000), b"no JSON")
-    shop.send(sale("b", 500), sale("d", 700), sale("e", 40_000))
-    shop.send(sale("d", 701), sale("f", 90), sale("g", 200, eventTime=None))
+    shop.send(sale("b", 500), sale("d", 700), sale("e", 40_000), sale("q", 500.25))
+    shop.send(sale("d", 701), sale("f", 90), sale("g", 200, eventTime=None), sale("x", 25_000), sale("q", 500.25))
 
 
 def expected() -> Any:
@@ -100,7 +100,7 @@ def test_two_redrives_at_once_come_to_what_one_does() -> None:
     assert state(stores) == expected()
 
 
-amounts = st.sampled_from([1, 99.5, 100, 500, 5000, 15_000, 40_000])
+amounts = st.sampled_from([1, 99.5, 100, 500, 500.25, 5000, 15_000, 25_000, 40_000])
 """One for each way that an event can go before and after the rule was loosened."""
 chunks = st.lists(st.lists(amounts | st.none(), min_size=1, max_size=5), min_size=1, max_size=5)
 choices = st.builds(

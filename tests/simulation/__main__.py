@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from .sabotage import SABOTAGES, Sabotage
-from .schedule import run
+from .sabotage import SABOTAGES
+from .schedule import Setting, run
 from .world import LocalWorld, World
 
 
@@ -27,22 +27,23 @@ def main() -> int:
     parser.add_argument("--adapter", choices=sorted(WORLDS), default="memory")
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), help="break a mechanism, to see that it is noticed")
     options = parser.parse_args()
-    sabotage = SABOTAGES.get(options.sabotage) or Sabotage([], WORLDS[options.adapter])
-    faults: Counter[str] = Counter()
-    receipts = calls = rebuilds = broken = 0
+    setting = SABOTAGES[options.sabotage].setting if options.sabotage else Setting(WORLDS[options.adapter])
+    faults, done = Counter[str](), Counter[str]()
+    receipts = calls = broken = 0
     began = time.perf_counter()
     for seed in range(options.first_seed, options.first_seed + options.schedules):
-        report = run(seed, sabotage.world, sabotage.assemble, sabotage.margin)
+        report = run(seed, setting)
         faults += report.faults
         receipts, calls = receipts + report.receipts, calls + report.calls
-        rebuilds += report.rebuilds
+        done += report.done
         if report.broken is not None:
             broken += 1
             print(f"seed {seed}: {type(report.broken).__name__}: {report.broken}"[:1000])
     seconds = time.perf_counter() - began
     pace = f"{seconds:.1f} s, {options.schedules / seconds:.0f} a second"
     print(f"{options.schedules} schedules ({options.adapter}) in {pace}")
-    print(f"{receipts} receipts accepted, {rebuilds} views rebuilt, {calls} port calls, {faults.total()} faults:")
+    print(", ".join([f"{receipts} receipts accepted", *(f"{number} {what}" for what, number in sorted(done.items()))]))
+    print(f"{calls} port calls, {faults.total()} faults:")
     for fault, number in sorted(faults.items()):
         print(f"  {fault:14} {number}")
     print(f"{broken} broken")

@@ -10,11 +10,11 @@ import msgspec
 
 from millrace.core.identity import EARLIEST, LATEST, TIE, record_key
 from millrace.core.ports import Stores
-from millrace.core.records import Changes, Curated, LedgerEntry, Marker, RowKey, ViewRow
+from millrace.core.records import Changes, Curated, LedgerEntry, Marker, ViewRow
 from millrace.core.services.archived import Archived
 from millrace.core.services.boundary import Boundaries
 from millrace.core.services.generations import Generation, Generations
-from millrace.core.services.rebuild import PROGRESS
+from millrace.core.services.rebuild import PROGRESS, progress_of
 from millrace.core.services.reconcile import Reconcile
 from millrace.core.views.projection import results
 from millrace.core.views.view import View
@@ -159,7 +159,7 @@ def _markers(stores: Stores, all_claims: Sequence[Claim]) -> dict[tuple[str, str
 
 
 def _check_ledger(stores: Stores, fates: Fates) -> None:
-    entries = {entry.receipt: entry for entry in _pages(stores.ledger.list, lambda entry: entry.receipt)}
+    entries = {entry.receipt: entry for entry in listed(stores.ledger.list, lambda entry: entry.receipt)}
     require(2, sorted(entries), sorted(fates.ledger), "receipts in the ledger")
     for receipt, expected in fates.ledger.items():
         require(2, entries[receipt], expected, f"ledger entry of {receipt}")
@@ -168,7 +168,7 @@ def _check_ledger(stores: Stores, fates: Fates) -> None:
 
 
 def _check_letters(stores: Stores, fates: Fates) -> None:
-    letters = [*_pages(stores.dead_letters.browse, lambda letter: letter.id)]
+    letters = [*listed(stores.dead_letters.browse, lambda letter: letter.id)]
     found = Counter((letter.reason, *place) for letter in letters for place in letter.occurrences)
     require(7, sorted(found), sorted(fates.letters), "dead letters")
     require(8, max(found.values(), default=1), 1, "letters for one event")
@@ -192,7 +192,7 @@ def check_positions(stores: Stores) -> None:
 def _check_generation(stores: Stores, view: View, generation: Generation, inserted: Sequence[Changes]) -> None:
     rows, rebuild = generation.rows_of(view), f"rebuild:{generation.number}"
     cursors = {changes.origin: stores.views.cursor(rows, changes.origin) for changes in inserted}
-    progress = stores.views.load(PROGRESS, [RowKey(generation.number, "[]")])
+    progress = stores.views.load(progress_of(generation.number), [PROGRESS])
     cursors[rebuild] = max((int(row.states[0]) for row in progress.values()), default=0)
     members: defaultdict[Any, list[tuple[str, int, Kept]]] = defaultdict(list)
     for changes in inserted:
@@ -221,11 +221,11 @@ def _is_live(generation: Generation, origin: str, position: int, record: Curated
 
 def digest(stores: Stores) -> str:
     """A hash of everything that the stores hold, but for the queue, the versions of rows and counts of attempts."""
-    letters = _pages(stores.dead_letters.browse, lambda letter: letter.id)
+    letters = listed(stores.dead_letters.browse, lambda letter: letter.id)
     held = (
         [stores.raw.read(receipt) for receipt in receipts_of(stores)],
         [msgspec.structs.replace(record, raw=b"") for record in records_of(stores)],
-        [*_pages(stores.ledger.list, lambda entry: entry.receipt)],
+        [*listed(stores.ledger.list, lambda entry: entry.receipt)],
         [msgspec.structs.replace(letter, attempts=1) for letter in letters],
         {view.name: [(row.key, row.states) for row in rows_of(stores, view)] for view in catalog.views.values()},
     )
@@ -236,7 +236,7 @@ def receipts_of(stores: Stores) -> list[str]:
     def page(*, after: str | None, limit: int) -> Sequence[str]:
         return stores.raw.list(since=EARLIEST, until=LATEST, after=after, limit=limit)
 
-    return [*_pages(page, str)]
+    return [*listed(page, str)]
 
 
 def records_of(stores: Stores) -> Iterator[Curated]:
@@ -253,14 +253,15 @@ def rows_of(stores: Stores, view: View, generation: Generation | None = None) ->
     def page(*, after: Any, limit: int) -> Sequence[ViewRow]:
         return stores.views.rows(name, since=EARLIEST, until=LATEST, after=after, limit=limit)
 
-    yield from _pages(page, lambda row: row.key)
+    yield from listed(page, lambda row: row.key)
 
 
 def _table(view: View, rows: Sequence[ViewRow]) -> Table:
     return {(row.window, tuple(row.group.values())): row.measures for row in results(view, rows)}
 
 
-def _pages(fetch: Callable[..., Sequence[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
+def listed(fetch: Callable[..., Sequence[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
+    """Everything that a port lists in pages, ``key`` being what it goes on behind."""
     after = None
     while page := fetch(after=after, limit=PAGE):
         yield from page

@@ -16,6 +16,7 @@ from millrace.core.records import RawObject
 
 Fields = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+KINDS = ("sale", "parcel", "basket", "note", "millrace.probe")
 
 
 @attrs.frozen
@@ -123,7 +124,7 @@ def _micros(time: Any) -> int | None:
 def _curate(kind: str, version: int | None, data: Fields) -> tuple[str | None, list[Fields]]:
     """The reason to refuse an event, or its records."""
     if version not in (None, 1) and not (kind == "note" and version == 2):
-        return ("unsupported-version" if kind in ("sale", "parcel", "basket", "note") else "unknown-type"), []
+        return ("unsupported-version" if kind in KINDS else "unknown-type"), []
     match kind, data:
         case "sale", {"order": str(), "amount": int() | Decimal() as amount, "currency": "EUR" | "USD"}:
             if isinstance(amount, bool) or amount <= 0:
@@ -141,6 +142,8 @@ def _curate(kind: str, version: int | None, data: Fields) -> tuple[str | None, l
             return "transform-error", []
         case "note", _ if isinstance(text := data["body"] if version == 1 else data.get("text"), str):
             return None, [{"text": text}] if text else []
+        case "millrace.probe", _:
+            return None, [{}]
         case (("sale" | "parcel" | "basket" | "note"), _):
             return "invalid", []
         case _:

@@ -1,6 +1,6 @@
 """Mechanisms broken on purpose, one at a time: a simulation that does not notice them proves nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from typing import Any
@@ -10,16 +10,20 @@ import msgspec
 
 from millrace.adapters.memory import MemoryCurated, MemoryViews
 from millrace.core.errors import TransientError
+from millrace.core.jobs import Shard, Tally
 from millrace.core.ports import Clock, ReceiptIds, Stores
 from millrace.core.records import Changes, Curated, LedgerEntry, Lineage, Marker, RawObject, RowKey, ViewRow
+from millrace.core.services.archive import Archive, Batch
 from millrace.core.services.ingest import Ingest
+from millrace.core.services.jobs import Jobs
+from millrace.core.services.process import Process
 from millrace.core.services.project import Fed, Project
 from millrace.core.services.work import Work
 from millrace.entrypoints.platform import Platform
 
 from .catalog import catalog
 from .endings import Assemble
-from .schedule import MARGIN
+from .schedule import Setting, among_others
 from .world import World, assemble
 
 _key = attrgetter("type", "time", "source", "id", "part")
@@ -27,14 +31,10 @@ _key = attrgetter("type", "time", "source", "id", "part")
 
 @attrs.frozen
 class Sabotage:
-    """What takes the place of the memory stores, of the platform or of the margin of rebuilds, and the laws that must
-    be seen broken, within so many schedules.
-    """
+    """A setting with something broken in it, and the laws that must be seen broken, within so many schedules."""
 
     laws: Sequence[int]
-    world: Callable[[int], World] = World
-    assemble: Assemble = assemble
-    margin: int = MARGIN
+    setting: Setting
     schedules: int = 1000
 
 
@@ -126,6 +126,42 @@ class _Unqueued(Ingest):
             self._queue.send(raw.receipt.id)
 
 
+class _Showing(MemoryCurated):
+    """Shows what is restored as if it were new."""
+
+    def restore(self, records: Sequence[Curated]) -> None:
+        self.insert([record for record, stored in zip(records, self.find(records), strict=True) if stored is None])
+
+
+class _DeletingFirst(Archive):
+    """Deletes records before the file that has them is written."""
+
+    def _moved(self, run: Any, name: str, records: Sequence[Curated], held: Sequence[Curated]) -> Batch:
+        self._stores.curated.delete(records)
+        return super()._moved(run, name, records, held)
+
+
+class _MarkingFirst(Jobs):
+    """Notes that a shard is done, and then does it."""
+
+    def load(self, job: str, shard: Shard) -> Tally:
+        name = f"loaded/{shard.shard:06}.json"
+        if self._files.read(job, name) is None:
+            self._files.write(job, name, msgspec.json.encode(Tally()))
+            self._files.write(job, name, msgspec.json.encode(self._loaded(job, shard)))
+        return super().load(job, shard)
+
+
+class _Trusting(Jobs):
+    """Loads in vain, and asks the ledger only for what it has."""
+
+    def _loaded(self, job: str, shard: Shard) -> Tally:
+        return Tally(receipts=shard.receipts)
+
+    def _entries(self, job: str, shard: Shard) -> Iterator[LedgerEntry]:
+        yield from self._stores.ledger.entries([*self._receipts_of(job, shard)]).values()
+
+
 def _world(**ports: Callable[[], object]) -> Callable[[int], World]:
     def opened(seed: int) -> World:
         world = World()
@@ -140,7 +176,7 @@ def _world(**ports: Callable[[], object]) -> Callable[[int], World]:
 
 def _with_project(kind: type[Project]) -> Assemble:
     def made(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
-        platform = assemble(stores, clock, ids)
+        platform = among_others(stores, clock, ids)
         project = kind(catalog.views.values(), stores.feed, stores.views)
         return attrs.evolve(platform, project=project, work=Work(stores.queue, platform.process, project))
 
@@ -149,28 +185,58 @@ def _with_project(kind: type[Project]) -> Assemble:
 
 def _with_work(kind: type[Work]) -> Assemble:
     def made(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
-        platform = assemble(stores, clock, ids)
+        platform = among_others(stores, clock, ids)
         return attrs.evolve(platform, work=kind(stores.queue, platform.process, platform.project))
 
     return made
 
 
+def _with_jobs(kind: type[Jobs]) -> Assemble:
+    def made(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+        platform = among_others(stores, clock, ids)
+        return attrs.evolve(platform, jobs=kind(platform.pipeline, platform.process, stores, clock))
+
+    return made
+
+
 def _with_ingest(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
-    platform = assemble(stores, clock, ids)
+    platform = among_others(stores, clock, ids)
     ingest = _Unqueued(stores.raw, stores.queue, platform.pipeline.decoder, clock, ids, platform.catalog.name)
     return attrs.evolve(platform, ingest=ingest)
 
 
+def _without_boundary(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+    platform = among_others(stores, clock, ids)
+    it = stores
+    process = Process(platform.pipeline, it.raw, it.curated, it.dead_letters, it.ledger, clock)
+    jobs = Jobs(platform.pipeline, process, stores, clock)
+    return attrs.evolve(platform, process=process, jobs=jobs, work=Work(it.queue, process, platform.project))
+
+
+def _hasty(stores: Stores, clock: Clock, project: Project, *, margin: int) -> Archive:
+    return Archive(stores, clock, project, margin=1)
+
+
+OLD = ["archive", "job", "restore"]
 SABOTAGES = {
-    "view rows written without their version check": Sabotage([3, 4], world=_world(views=_Overwriting)),
-    "view rows without positions": Sabotage([3, 4], world=_world(views=_Positionless)),
-    "curated events overwritten": Sabotage([2, 3, 4, 8], world=_world(curated=_LastWriteWins)),
-    "times without markers": Sabotage([2, 8], world=_world(curated=_Markerless)),
-    "cursor before rows": Sabotage([3, 4], assemble=_with_project(_CursorFirst)),
-    "acknowledged before processing": Sabotage([11], assemble=_with_work(_AcknowledgingFirst)),
-    "transient errors taken as done": Sabotage([11], assemble=_with_work(_Optimistic)),
-    "answered before it is queued": Sabotage([11], assemble=_with_ingest),
-    "rebuilt as if alone while others insert": Sabotage([3, 4], margin=0),
-    "rebuilt without a margin worth the name": Sabotage([3, 4], margin=1),
-    "rebuilt while projectors remember generations": Sabotage([3, 4], assemble=_with_project(_Remembering)),
+    "view rows written without their version check": Sabotage([3, 4], Setting(world=_world(views=_Overwriting))),
+    "view rows without positions": Sabotage([3, 4], Setting(world=_world(views=_Positionless))),
+    "curated events overwritten": Sabotage([2, 3, 4, 8], Setting(world=_world(curated=_LastWriteWins))),
+    "times without markers": Sabotage([2, 8], Setting(world=_world(curated=_Markerless))),
+    "cursor before rows": Sabotage([3, 4], Setting(assemble=_with_project(_CursorFirst))),
+    "acknowledged before processing": Sabotage([11], Setting(assemble=_with_work(_AcknowledgingFirst))),
+    "transient errors taken as done": Sabotage([11], Setting(assemble=_with_work(_Optimistic))),
+    "answered before it is queued": Sabotage([11], Setting(assemble=_with_ingest)),
+    "rebuilt as if alone while others insert": Sabotage([3, 4], Setting(margin=0)),
+    "rebuilt without a margin worth the name": Sabotage([3, 4], Setting(margin=1)),
+    "rebuilt while projectors remember generations": Sabotage([3, 4], Setting(assemble=_with_project(_Remembering))),
+    "archived before it is written": Sabotage([2, 3, 4, 7], Setting(archiving=_DeletingFirst, plenty=OLD)),
+    "archived where nobody knows the boundary": Sabotage(
+        [2, 3, 4, 5, 7, 8], Setting(assemble=_without_boundary, plenty=OLD)
+    ),
+    "archived without a margin worth the name": Sabotage([2, 3, 4], Setting(archiving=_hasty, plenty=OLD)),
+    "refused while it may still come": Sabotage([2, 5, 7], Setting(assemble=assemble, plenty=OLD)),
+    "restored as if it were new": Sabotage([3, 4], Setting(_world(curated=_Showing), plenty=OLD)),
+    "a shard marked done before it is": Sabotage([2], Setting(assemble=_with_jobs(_MarkingFirst), plenty=["job"])),
+    "a job that proves nothing": Sabotage([2], Setting(assemble=_with_jobs(_Trusting), plenty=["job"])),
 }

@@ -1,7 +1,7 @@
-"""One schedule: clients, processors, projectors and reconcilers as greenlets that switch at every port call."""
+"""One schedule: clients and workers of every kind as greenlets that switch at every port call."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from random import Random
@@ -11,21 +11,47 @@ from greenlet import getcurrent, greenlet
 
 from millrace.adapters.faults import Crash, FaultyClock, Injector, faulty
 from millrace.adapters.faults.stores import FARTHEST_JUMP
+from millrace.adapters.memory import memory_stores
 from millrace.core.errors import TransientError
-from millrace.core.services.generations import Superseded
-from millrace.core.services.rebuild import Rebuild
+from millrace.core.ports import Clock, ReceiptIds, Stores
+from millrace.core.services.archive import Archive
+from millrace.entrypoints.platform import Platform
 
-from .catalog import catalog
 from .client import send
-from .endings import Assemble, redrive, settle
+from .endings import Assemble, settle
+from .jobs import drawn_job
 from .laws import check_positions
 from .traffic import Request, drawn
+from .workers import ALWAYS, SOMETIMES, Archiving, Crew
 from .world import SeededIds, TickingClock, World, assemble
 
 RATES = [0, 0.02, 0.1]
 KILLED = "killed"
+WRITES = {"insert", "mark", "commit", "advance", "record", "write", "delete", "restore", "settle", "add"}
+"""Before these a worker may be held up for long, so that it acts on what was true once."""
+NEWS = {("queue", "send"): "process", ("queue", "release"): "process", ("curated", "insert"): "project"}
+"""Calls after which a kind of worker may have something to do again."""
 MARGIN = 2 * FARTHEST_JUMP + 3_600_000_000
-"""Of rebuilds: what two looks at the clock may be off by, and an hour, which no worker lives."""
+"""Of rebuilds and the archive: what two looks at the clock may be off by, and an hour, which no worker lives."""
+
+
+def among_others(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+    """The platform of one who is not alone."""
+    return assemble(stores, clock, ids, margin=MARGIN)
+
+
+@attrs.frozen
+class Setting:
+    """What a schedule runs on: a place, and how the services are made. Sabotage takes the place of one of these.
+
+    ``plenty``: the kinds of workers of which there are many; each schedule draws its own where there are none.
+    """
+
+    world: Callable[[int], World] = World
+    assemble: Assemble = among_others
+    margin: int = MARGIN
+    archiving: Archiving = Archive
+    plenty: Sequence[str] = ()
 
 
 @attrs.define
@@ -35,20 +61,21 @@ class Report:
     seed: int
     receipts: int = 0
     calls: int = 0
-    rebuilds: int = 0
+    done: Counter[str] = attrs.field(factory=Counter)
     faults: Counter[str] = attrs.field(factory=Counter)
     trace: str = ""
     state: str = ""
     broken: BaseException | None = None
 
 
-def run(
-    seed: int, world: Callable[[int], World] = World, assemble: Assemble = assemble, margin: int = MARGIN
-) -> Report:
+SOUND = Setting()
+
+
+def run(seed: int, setting: Setting = SOUND) -> Report:
     """Run the schedule of a seed from its beginning to the laws."""
-    report, place = Report(seed), world(seed)
+    report, place = Report(seed), setting.world(seed)
     try:
-        Schedule(report, place, assemble, margin).run()
+        Schedule(report, place, setting).run()
     except Exception as error:  # whatever escapes from a service when only its surroundings failed is a break, too
         report.broken = error
     finally:
@@ -59,65 +86,87 @@ def run(
 class Schedule:
     """The hub: it decides who goes on, who dies, and what is delivered again."""
 
-    def __init__(self, report: Report, world: World, assemble: Assemble, margin: int) -> None:
-        self._report, self._world, self._assemble, self._margin = report, world, assemble, margin
+    def __init__(self, report: Report, place: World, setting: Setting) -> None:
+        self._report, self._world, self._assemble, self._plenty = report, place, setting.assemble, setting.plenty
         # Separate streams, so that one more fault does not change what the clients send.
         self._random, self._traffic, self._chance = (Random(f"{of} {report.seed}") for of in ("who", "what", "fault"))
         self._injector = Injector(self._chance, rate=self._chance.choice(RATES), on_call=self._switch)
         self._time = TickingClock(self._chance)
         self._clock = FaultyClock(self._time, self._injector)
         self._ids = SeededIds(self._chance)
-        self._platform = assemble(faulty(world.exposed, self._injector), self._clock, self._ids)
+        elsewhere, offered = memory_stores(), dict[str, Request]()
+        other = assemble(elsewhere, TickingClock(self._traffic), SeededIds(self._traffic))
+        for _ in range(self._traffic.choice([0, 1, 3])):
+            send(other.ingest, drawn(self._traffic), elsewhere, offered)
+        self._crew = Crew(
+            platform=setting.assemble(faulty(place.exposed, self._injector), self._clock, self._ids),
+            world=place,
+            random=self._random,
+            margin=setting.margin,
+            archiving=setting.archiving,
+            elsewhere=faulty(elsewhere, self._injector).raw,
+            offered=offered,
+            jobs=[drawn_job(number, self._traffic) for number in range(2)],
+            done=report.done,
+        )
         self._tasks: list[greenlet] = []
         self._clients: set[greenlet] = set()
-        self._accepted: dict[str, Request] = {}
-        self._streamed: Counter[str] = Counter()
+        self._asleep: dict[greenlet, int] = {}
+        self._drowsy, self._step, self._folded = 0.0, 0, False
         self._killed = 0
         self._hub = getcurrent()
         self._trace = sha256()
 
     def run(self) -> None:
         random = self._random
-        unsent = [drawn(self._traffic) for _ in range(random.randint(2, 10))]
-        at_once, steps, deadly = random.choice([2, 4, 8]), random.randint(100, 1000), random.choice([0, 0.01, 0.03])
-        for _ in range(steps):
-            if len(self._tasks) < at_once:
-                if unsent and random.random() < 0.3:
-                    self._clients.add(self._start(self._client, unsent.pop()))
-                else:
-                    self._start_worker()
+        unsent = [drawn(self._traffic) for _ in range(random.choice([4, 12, 36]))]
+        pace = random.choice([0.03, 0.06, 0.3])
+        plenty = self._plenty or random.sample(SOMETIMES, random.randint(1, 4))
+        usual = {kind: 30.0 if kind in ALWAYS else 6.0 if kind in plenty else 0.3 for kind in (*ALWAYS, *SOMETIMES)}
+        spell = usual
+        at_once, steps, deadly = random.choice([2, 4, 8]), random.randint(200, 1200), random.choice([0, 0.01, 0.03])
+        self._drowsy = random.choice([0, 0.05, 0.2])
+        for step in range(steps):
+            self._step = step
+            awake = [task for task in self._tasks if self._asleep.get(task, 0) <= step]
+            if step % 50 == 0:
+                # Kinds of workers come in spells: many of one kind at once, of another none for a while.
+                spell = {kind: weight * random.choice([0, 0, 1, 5]) for kind, weight in usual.items()}
+            if unsent and random.random() < pace:
+                self._clients.add(self._start(self._crew.client(unsent.pop())))
+            if len(awake) < at_once and any(spell.values()):
+                idle = self._crew.idle
+                [kind] = random.choices([*spell], [w / 20 if kind in idle else w for kind, w in spell.items()])
+                self._start(self._crew.worker(kind))
             if random.random() < 0.01:
                 self._world.expire()
-            elif random.random() < 0.01:
+                self._crew.idle.discard("process")
+            elif self._folded and random.random() < 0.1:
+                self._folded = False
                 check_positions(self._world.stores)
-            elif random.random() < 0.005:
+            elif random.random() < 0.01:
                 self._time_passes()
-            if self._tasks:
-                self._advance(random.choice(self._tasks), dies=random.random() < deadly)
+            if awake := [task for task in awake if not task.dead]:
+                self._advance(random.choice(awake), dies=random.random() < deadly)
         self._injector.active = False
         self._finish()
-        self._report.receipts = len(self._accepted)
+        self._report.receipts = len(self._crew.accepted)
         self._report.calls = self._injector.calls
         self._report.faults = (
             Counter({str(fault): n for fault, n in self._injector.counts.items()}) + self._world.faults
         )
         self._report.faults["killed"] = self._killed
         self._report.trace = self._trace.hexdigest()
-        self._report.state = settle(self._world, self._assemble, self._clock, self._ids, self._accepted)
+        self._time.pass_time(3 * MARGIN)
+        self._report.state = settle(
+            self._world, self._assemble, self._clock, self._ids, self._crew.accepted, self._crew.jobs
+        )
 
-    # -------------------------------------------------------------------------------------------------------- greenlets
-
-    def _start_worker(self) -> None:
-        draw = self._random.random()
-        often = self._process if draw < 0.46 else self._project
-        rarely = self._redrive if draw < 0.93 else self._rebuild if draw < 0.99 else self._mend
-        self._start(often if draw < 0.87 else rarely)
-
-    def _start(self, work: Callable[..., None], *args: Request) -> greenlet:
+    def _start(self, work: Callable[[], None]) -> greenlet:
         def body() -> None:
             # The worker is gone, or gives up for now; what it leaves must be enough for the others.
             with suppress(Crash, TransientError):
-                work(*args)
+                work()
 
         self._tasks.append(greenlet(body))
         return self._tasks[-1]
@@ -132,6 +181,10 @@ class Schedule:
     def _switch(self, port: str, method: str) -> None:
         if getcurrent() is not self._hub:
             self._trace.update(f"{port}.{method} ".encode())
+            self._folded |= (port, method) == ("views", "advance")
+            self._crew.idle.discard(NEWS.get((port, method), ""))
+            if method in WRITES and self._random.random() < self._drowsy:
+                self._asleep[getcurrent()] = self._step + self._random.randint(10, 400)
             self._hub.switch()
 
     def _advance(self, task: greenlet, *, dies: bool) -> None:
@@ -148,57 +201,3 @@ class Schedule:
         everyone_dies = self._random.random() < 0.5
         while self._tasks:
             self._advance(self._random.choice(self._tasks), dies=everyone_dies)
-
-    # ---------------------------------------------------------------------------------------------------------- workers
-
-    def _client(self, request: Request) -> None:
-        """Sends until it has an answer, thrice at most; sometimes again although it has one."""
-        for _ in range(self._random.randint(1, 3)):
-            try:
-                send(self._platform.ingest, request, self._world.stores, self._accepted)
-                if self._random.random() < 0.7:
-                    return
-            except (TransientError, Crash):  # the crash is the server's; the client lives on
-                continue
-
-    def _process(self) -> None:
-        self._platform.work.step(self._random.randint(1, 4))
-
-    def _project(self) -> None:
-        if self._random.random() < 0.2:
-            self._stream()
-            return
-        for _ in range(self._random.randint(1, 3)):
-            self._platform.project.step(self._random.randint(1, 6))
-
-    def _stream(self) -> None:
-        """As a stream brings changes to a function: from where the last batch succeeded on, without cursors."""
-        for origin in self._platform.stores.feed.origins():
-            changes = self._platform.stores.feed.changes(origin, self._streamed[origin], self._random.randint(1, 6))
-            if changes.records:
-                self._platform.project.fold(changes)
-                self._streamed[origin] = max(self._streamed[origin], changes.positions[-1])
-
-    def _rebuild(self) -> None:
-        """Begins, goes on where another one is, or finishes."""
-        views = [view for view in catalog.views.values() if self._random.random() < 0.7]
-        rebuild = Rebuild(self._platform.stores, self._platform.clock, margin=self._margin)
-        with suppress(Superseded):
-            tasks = rebuild.begin(views, anew=self._random.random() < 0.05)
-            for _ in range(self._random.randint(1, 20)):
-                if rebuild.wait(tasks):
-                    return
-                if not rebuild.step(tasks, self._random.randint(1, 6)) and rebuild.finish(tasks):
-                    self._report.rebuilds += len(tasks)
-                    if self._random.random() < 0.5:
-                        rebuild.drop(views)
-                    return
-
-    def _redrive(self) -> None:
-        redrive(self._platform, self._random.randint(1, 4), self._random.choice([None, 2, 5]))
-
-    def _mend(self) -> None:
-        if self._random.random() < 0.5:
-            self._platform.reconcile.mend()
-        else:
-            self._platform.reconcile.run(repair=True)

@@ -31,6 +31,7 @@ DATA = [
     ("note", {"text": ""}),
     ("note", {"body": "old"}),
     ("letter", {"text": "of no type that there is"}),
+    ("millrace.probe", {"dropped": 1}),
 ]
 IDS = [None, "1", "2", "3"]
 TIMES = [

@@ -31,8 +31,11 @@ class World:
     """The memory adapter: its stores outlive a restart.
 
     Workers work on ``exposed``, where an adapter's own surroundings may fail; ``stores`` are the same ones, looked at
-    from outside, where they never do. ``faults`` counts what failed.
+    from outside, where they never do. ``faults`` counts what failed. ``forgets``: what is deleted is gone from the feed,
+    so that views must have folded it before.
     """
+
+    forgets = False
 
     def __init__(self, seed: int = 0) -> None:
         self.stores = memory_stores()
@@ -56,6 +59,8 @@ class World:
 
 class LocalWorld(World):
     """The local adapter, in memory-backed files where there are such."""
+
+    forgets = True
 
     def __init__(self, seed: int = 0) -> None:
         self.faults = Counter()
@@ -107,10 +112,10 @@ def pipeline() -> Pipeline:
     return Pipeline(catalog)
 
 
-def assemble(stores: Stores, clock: Clock, ids: ReceiptIds) -> Platform:
+def assemble(stores: Stores, clock: Clock, ids: ReceiptIds, *, margin: int = 0) -> Platform:
     """As ``Platform.assemble``, but the catalog is compiled once for all."""
     compiled = pipeline()
-    archived = Archived(stores)
+    archived = Archived(stores, margin=margin)
     process = Process(compiled, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock, archived)
     project = Project(catalog.views.values(), stores.feed, stores.views)
     return Platform(

@@ -31,7 +31,8 @@ STRICT, LOOSE = 100, 1000
 @cache
 def compiled(limit: int) -> Pipeline:
     """The catalog whose rule refuses amounts from ``limit`` on. Amounts over 10,000 make its transform fail, those over
-    20,000 with other words after the rule was loosened; those over 30,000 it did not even reach before.
+    20,000 with other words after the rule was loosened; those over 30,000 it did not even reach before. With that
+    there came another rule: no quarters.
     """
     catalog = Catalog("shop")
 
@@ -44,6 +45,12 @@ def compiled(limit: int) -> Pipeline:
     @catalog.rule(Sale)
     def amount_is_plausible(sale: Sale) -> bool:
         return sale.amount < limit or 10_000 < sale.amount < (30_000 if limit == STRICT else 10**9)
+
+    if limit != STRICT:
+
+        @catalog.rule(Sale)
+        def amount_has_no_quarters(sale: Sale) -> bool:
+            return sale.amount % 1 != Decimal("0.25")
 
     @catalog.transform(Sale)
     def curate(sale: Sale) -> dict[str, Any]:
@@ -111,6 +118,11 @@ def letters_of(stores: Stores) -> list[DeadLetter]:
     while page := stores.dead_letters.browse(after=found[-1].id if found else None, limit=50):
         found += page
     return found
+
+
+def attempts(stores: Stores) -> dict[str | None, int]:
+    """How often each letter says that it was tried, by the id of its event."""
+    return {letter.event_id: letter.attempts for letter in letters_of(stores)}
 
 
 def entries_of(stores: Stores) -> Iterator[LedgerEntry]:

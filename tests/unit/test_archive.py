@@ -259,7 +259,7 @@ def test_a_preview_counts_and_writes_nothing(platform: Platform) -> None:
     assert sum(batch.events for batch in found) == 10
     assert names(platform.stores) == []
     assert digest(platform.stores) == whole
-    assert Archived(platform.stores).before(0) is None
+    assert Archived(platform.stores).closed(0) is None
 
 
 def test_a_file_that_does_not_read_back_deletes_nothing(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

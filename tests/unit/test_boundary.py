@@ -12,7 +12,7 @@ from millrace.core.ports import Stores
 from millrace.core.records import LedgerEntry
 from millrace.core.services.archive import Archive
 from millrace.core.services.archived import Archived
-from millrace.core.services.boundary import Boundaries, Boundary
+from millrace.core.services.boundary import Boundaries, Boundary, Closed
 from millrace.core.services.reconcile import Reconcile
 from millrace.core.times import parse_time
 from millrace.entrypoints.platform import Platform
@@ -74,11 +74,11 @@ def test_what_is_remembered_is_read_once_in_that_time_even_by_a_clock_that_jumps
     calls: list[str] = []
     stores = faulty(World().stores, Injector(on_call=lambda port, method: calls.append(method)))
     boundaries = Boundaries(stores.views, remember=10)
-    assert [boundaries.before(now) for now in (100, 105, 109)] == [None] * 3
+    assert [boundaries.closed(now) for now in (100, 105, 109)] == [None] * 3
     assert calls == ["load"]
     Boundaries(stores.views).announce(7, 0)
     calls.clear()
-    assert [boundaries.before(now) for now in (109, 110, 119, 99, 100)] == [None, 7, 7, 7, 7]
+    assert [boundaries.closed(now) for now in (109, 110, 119, 99, 100)] == [None, *[Closed(7, 0)] * 4]
     assert calls == ["load", "load"]
 
 

@@ -12,6 +12,7 @@ import pytest
 from annotated_types import Timezone
 
 from millrace import Catalog, CatalogError, Count, Gt, Interval, Len, MaxLen, MultipleOf, Pattern, Sum
+from millrace.core.catalog.probes import PROBE, Probe
 from millrace.core.pipeline.pipeline import Pipeline
 
 HOUR = timedelta(hours=1)
@@ -115,6 +116,11 @@ def foreign_types(catalog: Catalog) -> None:
     catalog.check()
 
 
+def probing_source(catalog: Catalog) -> None:
+    catalog.source("hook", type=PROBE)
+    catalog.check()
+
+
 def source_twice(catalog: Catalog) -> None:
     for _ in range(2):
         catalog.source("hook", type="sale")
@@ -134,6 +140,11 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Catalog], Any], str]] = {
     "class taken": (lambda c: c.event("again")(Sale), "Sale is declared twice, as 'sale' and 'again'"),
     "bad name": (lambda c: c.event("a b"), "'a b' is no name for an event type"),
     "empty name": (lambda c: c.event(""), "'' is no name"),
+    "name of probes": (lambda c: c.event(PROBE), "'millrace.probe' is that of probes, which every catalog has"),
+    "upcast of probes": (lambda c: c.upcast(PROBE, from_version=1), "nothing can be upcast from 1"),
+    "rule on probes": (lambda c: c.rule(Probe), "Probe.* is not declared"),
+    "view of probes": (view_of(over=Probe), "Probe.* is not declared"),
+    "source of probes": (probing_source, "source 'hook' names event type 'millrace.probe'"),
     "name with a hash": (lambda c: c.event("a#1"), "'a#1' is no name"),
     "long name": (lambda c: c.event("a" * 129), "is no name"),
     "bad view name": (view_of("a/b"), "'a/b' is no name for a view"),
@@ -251,7 +262,7 @@ def test_declarations_that_fit_make_a_pipeline() -> None:
     catalog.rule(Sale)(lambda event: event.amount > 0)
     catalog.view("sales", over=Sale, every=HOUR, by=["shop"], measures={"n": Count(), "sum": Sum("amount")})
     catalog.source("hook", type="/kind", types={"x": "sale"}, id="/id", subject="/id", time="/at", records="/items")
-    assert set(Pipeline(catalog).plans) == {"sale", "other"}
+    assert set(Pipeline(catalog).plans) == {"sale", "other", PROBE}
 
 
 def test_a_decorated_class_or_function_stays_what_it_was() -> None:

@@ -1,11 +1,13 @@
 """The registry of generations: what it says, and what races for it come to."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import pytest
 
 from millrace import Count
 from millrace.adapters.memory import MemoryCurated, MemoryViews
+from millrace.core.errors import TransientError
 from millrace.core.records import RowKey, ViewRow
 from millrace.core.services.generations import FIRST, KEY, REGISTRY, Generation, Generations, Superseded
 from millrace.core.services.project import Project
@@ -66,17 +68,93 @@ def test_a_number_is_never_given_twice(views: MemoryViews) -> None:
         assert built.number == number
         generations.switch({SALES: number})
         generations.drop([SALES])
+        generations.forget(SALES, number - 1)
         assert [one.number for one in generations.read().of(SALES)] == [number]
 
 
-def test_dropping_forgets_retired_generations_only(views: MemoryViews) -> None:
+def test_only_retired_generations_are_dropped_and_only_dropped_ones_forgotten(views: MemoryViews) -> None:
     generations = Generations(views)
-    generations.begin([SALES], 5)
-    assert generations.drop([SALES]) == []
+    before = generations.begin([SALES], 5)._replace(version=1)
+    assert generations.drop([SALES]) == before == generations.read()
     generations.switch({SALES: 1})
     generations.begin([SALES, DAILY], 7)
-    assert generations.drop([SALES, DAILY]) == [SALES.signature]
-    assert [one.state for one in generations.read().of(SALES)] == ["current", "building"]
+    generations.drop([SALES, DAILY])
+    assert [one.state for one in generations.read().of(SALES)] == ["dropped", "current", "building"]
+    for number in (0, 1, 2, 9, 0):
+        registry = generations.forget(SALES, number)
+    assert [one.state for one in registry.of(SALES)] == ["current", "building"]
+    assert generations.forget(DAILY, 0).of(DAILY)[0] == FIRST
+
+
+def test_a_generation_that_is_superseded_while_it_is_built_is_kept_until_its_rows_are_gone(views: MemoryViews) -> None:
+    generations = Generations(views)
+    generations.begin([SALES], 5)
+    registry = generations.begin([SALES], 9, anew=True)
+    assert [(one.number, one.state) for one in registry.of(SALES)] == [(0, "current"), (1, "dropped"), (2, "building")]
+    assert [one.number for one in registry.active(SALES)] == [0, 2]
+    assert [registry.keeps(SALES, number) for number in range(4)] == [True, False, True, False]
+
+
+def test_when_a_generation_ended_is_written_down_once_after_it_was_seen(views: MemoryViews) -> None:
+    generations = Generations(views)
+    asked: list[str] = []
+
+    def now() -> int:
+        asked.append(generations.read().of(SALES)[0].state)
+        return 100 + len(asked)
+
+    generations.begin([SALES], 5)
+    generations.end([SALES, DAILY], now)
+    assert asked == [], "nothing has ended"
+    generations.switch({SALES: 1})
+    for _ in range(2):
+        registry = generations.end([SALES, DAILY], now)
+        assert [one.ended for one in registry.of(SALES)] == [101, None]
+    generations.begin([SALES], 9)
+    generations.begin([SALES], 9, anew=True)
+    registry = generations.end([SALES], now)
+    assert [one.ended for one in registry.of(SALES)] == [101, None, 102, None]
+    assert asked == ["retired", "retired"]
+    assert generations.read() == registry._replace(version=registry.version + 1)
+
+
+def test_a_registry_from_before_instants_were_written_down_is_read(views: MemoryViews) -> None:
+    known = {SALES.signature: [[0, "retired", 0, {}], [1, "current", 5, {"o": 7}]]}
+    views.commit(REGISTRY, [ViewRow(KEY, (1, known), {})])
+    assert Generations(views).read().of(SALES) == [Generation(0, "retired", 0), Generation(1, "current", 5, {"o": 7})]
+    assert [one.ended for one in Generations(views).end([SALES], lambda: 7).of(SALES)] == [7, None]
+
+
+# ----------------------------------------------------------------------------------------------- what readers are shown
+
+
+def test_readers_are_shown_all_rows_of_the_current_generation(views: MemoryViews) -> None:
+    keys = [RowKey(window, "[]") for window in range(2500)]
+    views.commit(SALES.signature, [ViewRow(key, (1,), {}) for key in keys])
+    views.commit(f"{SALES.signature}@1", [ViewRow(key, (2,), {}) for key in keys[:7]])
+    generations = Generations(views)
+    assert [row.key for row in generations.rows(SALES, since=3, until=2400)] == keys[3:2400]
+    generations.begin([SALES], 5)
+    generations.switch({SALES: 1})
+    assert [row.states for row in generations.rows(SALES, since=3, until=2400)] == [(2,)] * 4
+
+
+@pytest.mark.parametrize("read", [0, 1, 1000, 1001, 2500])
+def test_a_reader_whose_generation_is_deleted_meanwhile_is_told(views: MemoryViews, read: int) -> None:
+    keys = [RowKey(window, "[]") for window in range(2500)]
+    views.commit(SALES.signature, [ViewRow(key, (1,), {}) for key in keys])
+    generations = Generations(views)
+    rows = generations.rows(SALES, since=0, until=9999)
+    assert [row.key for row in islice(rows, read)] == keys[:read]
+    generations.begin([SALES], 5)
+    generations.switch({SALES: 1})
+    generations.drop([SALES])
+    views.forget(SALES.signature, 9999)
+    if not read:
+        assert list(rows) == [], "whoever has not begun reads the new one"
+        return
+    with pytest.raises(TransientError, match="'sales' was rebuilt while it was read"):
+        list(rows)
 
 
 class _Overtaken(MemoryViews):

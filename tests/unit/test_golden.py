@@ -74,10 +74,10 @@ def test_every_version_of_every_type_has_a_golden_file() -> None:
     wanted = {
         f"{name}/{declared.name}-v{version}"
         for name, catalog in CATALOGS.items()
-        for declared in catalog.types.values()
+        for declared in catalog.declared.values()
         for version in range(declared.oldest, declared.version + 1)
     }
-    assert wanted <= set(NAMES)
+    assert {*wanted, "retail/millrace.probe-v1"} <= set(NAMES)
 
 
 def test_every_expectation_has_its_document() -> None:

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from millrace.adapters.memory import memory_stores
 from millrace.core.ports import Stores
 from millrace.core.redriving import Choice, Returned, Verdict
-from millrace.core.services import redrive as module
 from tests.contracts.aws import on_moto
 from tests.contracts.places import in_a_folder, in_memory
 
-from .redriven import LOOSE, Shop, anew, letters_of, results, sale, state, verdicts
+from .redriven import LOOSE, Shop, anew, attempts, letters_of, results, sale, state, verdicts
 
 PLACES = {"memory": in_memory, "local": in_a_folder, "moto": on_moto}
 
@@ -31,10 +31,6 @@ def mixed(stores: Stores) -> Shop:
     shop.send(sale("a", 50), sale("b", 500), sale("c", 5000), b"no JSON")
     shop.send(sale("b", 500), sale("d", 700), sale("e", 15_000), sale("f", "much"))
     return shop
-
-
-def attempts(stores: Stores) -> dict[str | None, int]:
-    return {letter.event_id: letter.attempts for letter in letters_of(stores)}
 
 
 # ---------------------------------------------------------------------------------------------------- a loosened rule
@@ -220,7 +216,7 @@ def test_skipped_letters_are_not_counted_for_the_limit() -> None:
     stores = memory_stores()
     shop = Shop(stores)
     shop.send(*(sale(f"{number}", 500 + number) for number in range(6)))
-    tired = [letter.id for letter in letters_of(stores)[:3]]
+    tired = [msgspec.structs.replace(letter, attempts=2) for letter in letters_of(stores)[:3]]
     stores.dead_letters.settle({}, tired)
     found = results(shop.run(limit=2, attempts=2))
     assert [each.verdict for each in found] == [Verdict.SKIPPED] * 3 + [Verdict.SAME] * 2
@@ -320,34 +316,3 @@ def test_a_receipt_that_was_given_up_and_cannot_be_processed_stays() -> None:
     assert returned == Returned(receipt, why=returned.why)
     assert "accepted under catalog" in str(returned.why)
     assert letters.receipts == [receipt]
-
-
-# ----------------------------------------------------------------------------------------------------- in bounded steps
-
-
-@pytest.mark.parametrize(
-    ("size", "room", "places"), [(500, 20_000, 10_000), (3, 20_000, 10_000), (4, 5, 10), (1, 0, 1)]
-)
-def test_batches_and_what_is_remembered_do_not_change_the_result(
-    size: int, room: int, places: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", room)
-    monkeypatch.setattr(module, "DETAILED", room // 10)
-    monkeypatch.setattr(module, "PLACES", places)
-    monkeypatch.setattr(module, "PAGE", 4)
-    stores = memory_stores()
-    shop = Shop(stores)
-    for number in range(8):
-        shop.send(*(sale(f"{number}-{each}", 90 + 30 * each) for each in range(5)), b"?", b"?")
-    loose = Shop(stores, LOOSE, seed=7)
-    steps = loose.run(size=size)
-    assert all(len(step.letters) <= size for step in steps)
-    assert state(stores) == anew(stores, memory_stores(), LOOSE)
-
-
-def test_a_receipt_with_many_letters_is_processed_once() -> None:
-    stores = memory_stores()
-    Shop(stores).send(*(sale(f"{number}", 500 + number) for number in range(40)))
-    steps = Shop(stores, LOOSE, seed=7).run(size=5)
-    assert len(steps) == 8
-    assert sum(step.receipts for step in steps) == 1

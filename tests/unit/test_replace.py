@@ -1,23 +1,24 @@
 """``Replace``: a changed catalog applied to what is stored."""
 
-from random import Random
+from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from millrace.adapters.faults import Injector, faulty
-from millrace.adapters.faults.injector import Crash
+from millrace import Count
 from millrace.core.catalog import Catalog
-from millrace.core.diffs import Totals
-from millrace.core.errors import TransientError
+from millrace.core.diffs import EventDiff, Totals
 from millrace.core.ports import Stores
+from millrace.core.records import RawObject
+from millrace.core.services.archived import FOLDER
 from millrace.core.services.diff import Diff
+from millrace.core.services.outdated import Outdated
 from millrace.core.services.replace import Replace, Replaced
 from millrace.entrypoints.platform import Platform
 
-from .versions import event, platform, raws, send, shop, stored, visit
+from ..simulation.endings import rebuild_views
+from .versions import archive, archived, event, platform, raws, restore, send, shop, stored, visit
 
 
 def apply(on: Platform, catalog: Catalog, stores: Stores | None = None, **options: Any) -> Replaced:
@@ -39,6 +40,15 @@ def totals(on: Platform, catalog: Catalog) -> Totals:
 
 def fields(on: Platform) -> dict[tuple[str, int], Any]:
     return {(record.id, record.part): (record.version, record.fields) for record in stored(on)}
+
+
+def numbers(done: Replaced) -> dict[str, int]:
+    """What is not 0 of what was done, but for the receipts."""
+    return {name: count for name, count in attrs.asdict(done).items() if count and name not in ("types", "receipts")}
+
+
+def letters(on: Platform) -> dict[str, int]:
+    return dict(on.stores.dead_letters.occurrences())
 
 
 def old_shop() -> tuple[Platform, Catalog]:
@@ -92,6 +102,20 @@ def test_what_would_be_lost_stays_unless_losing_is_allowed() -> None:
     assert on.stores.dead_letters.occurrences() == {"invalid": 3}
 
 
+def test_events_that_grow_beside_lost_ones_wait_whole() -> None:
+    def in_parts(count: int, least: int) -> Catalog:
+        return shop(least=least, transform=lambda sale: [{"n": n, "of": count} for n in range(count)])
+
+    on = platform(in_parts(2, 0))
+    send(on, event(1, amount=1), event(2, amount=2))
+    before = stored(on)
+    for _ in range(2):
+        assert numbers(apply(on, in_parts(3, 1))) == {"kept": 1, "waiting": 1}
+        assert stored(on) == before
+    assert numbers(apply(on, in_parts(3, 1), lose=True)) == {"replaced": 1, "lost": 1}
+    assert fields(on) == {("e-2", part): (1, {"n": part, "of": 3}) for part in range(3)}
+
+
 def test_new_events_beside_lost_ones_wait() -> None:
     on = platform(shop(rule=lambda sale: sale.amount != 1))
     send(on, event(1, amount=1), event(2, amount=2))
@@ -116,29 +140,145 @@ def test_events_get_as_many_records_as_the_catalog_makes(before: int, after: int
     assert on.stores.curated.count() == 2
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 40))
-def test_after_a_crash_anywhere_applying_it_again_leads_to_the_same_end(seed: int, call: int) -> None:
-    def history() -> Platform:
-        on = platform(shop(transform=lambda sale: [{"a": sale.amount}] * (1 + int(sale.amount) % 2)))
-        send(on, *[event(number, amount=number) for number in range(6)])
-        send(on, event(6, amount=6), event(1, amount=1), event(7, amount=0))
-        return on
+def test_views_over_what_was_replaced_are_outdated_until_they_are_rebuilt() -> None:
+    def viewed(catalog: Catalog) -> Catalog:
+        for name, over in (("sales", "sale"), ("visits", "visit")):
+            measures = {"number": Count()}
+            catalog.view(name, over=catalog.types[over].cls, every=timedelta(days=1), measures=measures)
+        return catalog
 
-    def changed() -> Catalog:
-        return shop(least=2, transform=lambda sale: [{"b": sale.amount}] * (1 + int(sale.amount) // 2 % 2))
+    on, now = platform(viewed(shop())), viewed(taxed())
+    views = now.views.values()
+    send(on, event(1), visit(1))
+    assert Outdated(on.stores).of(views) == []
+    apply(on, now)
+    for _ in range(2):  # replaced again, there is nothing to do, but what was left to do still is
+        assert [view.name for view in Outdated(on.stores).of(views)] == ["sales"]
+        apply(on, now)
+    rebuild_views(platform(now, on.stores))
+    assert Outdated(on.stores).of(views) == []
+    apply(on, viewed(shop(least=9)))
+    assert Outdated(on.stores).of(views) == []  # what would be lost was kept
+    apply(on, viewed(shop(least=9)), lose=True)
+    assert [view.name for view in Outdated(on.stores).of(views)] == ["sales"]
 
-    whole, crashing = history(), history()
-    apply(whole, changed(), lose=True)
-    injector = Injector(Random(seed), rate=0.2)
-    for _ in range(99):
-        try:
-            apply(crashing, changed(), faulty(crashing.stores, injector), lose=True)
-        except (Crash, TransientError):
-            injector.rate = 0.2 if injector.calls < call else 0.0
-        else:
-            break
-    apply(crashing, changed(), lose=True)
-    assert fields(crashing) == fields(whole)
-    assert crashing.stores.dead_letters.occurrences() == whole.stores.dead_letters.occurrences()
-    assert platform(changed(), crashing.stores).reconcile.run().holds
+
+# -------------------------------------------------------------------------------------------------------------- archive
+def taxed(**options: Any) -> Catalog:
+    return shop(transform=lambda sale: {"euros": sale.amount}, version=2, **options)
+
+
+def archive_bodies(on: Platform) -> dict[str, bytes | None]:
+    return {name: on.stores.archive.read(FOLDER, name) for name in on.stores.archive.names(FOLDER, "")}
+
+
+def test_archived_events_are_kept_as_they_are_and_told() -> None:
+    on = platform(shop())
+    send(on, *[event(number, amount=number + 1) for number in range(3)])
+    archive(on)
+    send(on, event(5, eventTime="2026-11-25T00:00:00Z"))
+    files = archive_bodies(on)
+    done = apply(on, taxed())
+    assert numbers(done) == {"replaced": 1, "kept": 3, "archived": 3}
+    assert done.types == {"sale"}
+    assert archive_bodies(on) == files
+    assert platform(taxed(), on.stores).reconcile.run().holds
+
+
+def test_restored_replaced_and_archived_again_they_are_what_the_catalog_makes_of_them() -> None:
+    on, now = platform(shop()), taxed()
+    send(on, *[event(number, amount=number + 1) for number in range(3)])
+    archive(on)
+    restore(on)
+    assert numbers(apply(on, now)) == {"replaced": 3}
+    assert archive(on) == 3
+    assert [(record.version, record.fields) for record in archived(on)] == [
+        (2, {"euros": record.fields["euros"]}) for record in archived(on)
+    ]
+    found = totals(on, now)
+    assert (found.categories["same"], found.archived["same"], found.breaks) == (3, 3, False)
+    assert platform(now, on.stores).reconcile.run().holds
+
+
+def test_an_archived_event_that_would_be_lost_is_kept_until_it_is_restored_and_then_gone_for_good() -> None:
+    on, tightened = platform(shop()), shop(least=2)
+    send(on, *[event(number, amount=number + 1) for number in range(4)])
+    archive(on)
+    files = archive_bodies(on)
+    assert numbers(apply(on, tightened, lose=True)) == {"kept": 2, "archived": 2}
+    assert (archive_bodies(on), letters(on)) == (files, {})
+    restore(on)
+    assert numbers(apply(on, tightened, lose=True)) == {"lost": 2}
+    assert {record.id for record in archived(on)} == {record.id for record in stored(on)} == {"e-2", "e-3"}
+    assert letters(on) == {"invalid": 2}
+    assert archive(on) == 2
+    assert (totals(on, tightened).categories["same"], totals(on, tightened).breaks) == (2, False)
+    assert platform(tightened, on.stores).reconcile.run().holds
+
+
+def test_a_worker_that_remembers_the_archive_notices_what_left_it() -> None:
+    on, tightened = platform(shop()), shop(least=2)
+    send(on, event(1, amount=1), event(3, amount=3))
+    process = platform(shop(), on.stores).process  # as a worker that has read the archive before
+    archive(on)
+    [entry] = [process.receipt(raw.receipt.id) for raw in raws(on)]
+    assert entry.curated == 2
+    restore(on)
+    apply(on, tightened, lose=True)
+    archive(on)
+    [entry] = [process.receipt(raw.receipt.id) for raw in raws(on)]
+    assert (entry.curated, dict(entry.dead_letters)) == (1, {"before-archive-boundary": 1})
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), (2, 2)])
+def test_restored_events_get_as_many_records_as_the_catalog_makes_and_so_does_the_archive(
+    before: int, after: int
+) -> None:
+    def in_parts(count: int, name: str) -> Catalog:
+        return shop(transform=lambda sale: [{name: n} for n in range(count)])
+
+    on, now = platform(in_parts(before, "a")), in_parts(after, "b")
+    send(on, event(1), event(2))
+    archive(on)
+    files = archive_bodies(on)
+    assert numbers(apply(on, now)) == {"kept": 2, "archived": 2}
+    assert (archive_bodies(on), stored(on)) == (files, [])
+    restore(on)
+    assert numbers(apply(on, now)) == {"replaced": 2}
+    archive(on)
+    assert stored(on) == []
+    found = {(record.id, record.part): record.fields for record in archived(on)}
+    assert found == {(f"e-{n}", part): {"b": part} for n in (1, 2) for part in range(after)}
+    assert not totals(on, now).breaks
+    assert platform(now, on.stores).reconcile.run().holds
+
+
+@pytest.mark.parametrize("lose", [True, False], ids=["losing", "keeping"])
+def test_new_events_beside_archived_ones_that_would_be_lost_wait(lose: bool) -> None:
+    on = platform(shop(rule=lambda sale: sale.amount != 3))
+    later = {"eventTime": "2026-11-25T00:00:00Z"}
+    send(on, event(1, amount=1), event(3, amount=3, **later), event(4, amount=1, **later))
+    archive(on)
+    now = shop(rule=lambda sale: sale.amount != 1)
+    assert numbers(apply(on, now, lose=lose)) == {"kept": 2, "archived": 1, "waiting": 1}
+    assert platform(now, on.stores).reconcile.run().holds
+    restore(on)
+    assert numbers(apply(on, now, lose=True)) == {"lost": 2, "inserted": 1}
+    assert platform(now, on.stores).reconcile.run().holds
+
+
+def test_what_is_archived_between_comparing_and_writing_is_not_counted_as_replaced() -> None:
+    on = platform(shop())
+    send(on, event(1))
+    now = platform(taxed(), on.stores)
+
+    class Meanwhile(Diff):
+        def receipt(self, raw: RawObject) -> list[EventDiff]:
+            found = super().receipt(raw)
+            archive(on)
+            return found
+
+    [raw] = raws(on)
+    done = Replace(Meanwhile(now.pipeline, now.stores), now.process, now.stores).receipt(raw)
+    assert (numbers(done), done.types) == ({}, set())
+    assert numbers(apply(on, taxed())) == {"kept": 1, "archived": 1}

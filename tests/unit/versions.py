@@ -14,9 +14,14 @@ from millrace.adapters.system import RandomReceiptIds, SystemClock
 from millrace.core.identity import EARLIEST, LATEST
 from millrace.core.ports import Stores
 from millrace.core.records import Curated, RawObject
+from millrace.core.services.archive import Archive
+from millrace.core.services.archived import Archived
+from millrace.core.times import parse_time
 from millrace.entrypoints.platform import Platform
 
 Transform = Callable[[Any], Any]
+TOMORROW = parse_time("2026-11-24T00:00:00Z")
+"""Behind the time of every sale."""
 
 
 def shop(
@@ -85,3 +90,21 @@ def raws(on: Platform) -> list[RawObject]:
 def stored(on: Platform, event_type: str = "sale") -> list[Curated]:
     """What is curated of a type, in order."""
     return list(on.stores.curated.query(event_type, since=EARLIEST, until=LATEST + 1, after=None, limit=10**6))
+
+
+def archive(on: Platform, before: int = TOMORROW) -> int:
+    """Archive what is older, and say how many records that were."""
+    archiver = Archive(on.stores, on.clock, on.project, margin=0)
+    archiver.announce(before)
+    return sum(batch.records for batch in archiver.run(sorted(on.catalog.types)))
+
+
+def restore(on: Platform) -> int:
+    """Restore everything, and say how many records that were."""
+    archiver = Archive(on.stores, on.clock, on.project, margin=0)
+    return sum(batch.records for batch in archiver.restore(on.pipeline.decoder, sorted(on.catalog.types)))
+
+
+def archived(on: Platform, event_type: str = "sale") -> list[Curated]:
+    """What the archive has of a type, in order."""
+    return list(Archived(on.stores).read(event_type))

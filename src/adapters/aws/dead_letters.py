@@ -66,16 +66,17 @@ class SqsDeadLetters:
         found = copies_of(message for message in self._sweep.messages() if letter_id(message) in chosen)
         return {letter: sorted({place for copy in found[letter] for place in copy.occurrences}) for letter in found}
 
-    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
-        """As the port says. What is to stay of a message in part is sent anew before the message is deleted; of several
-        messages for one occurrence the first stays, of every letter that is named.
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[DeadLetter] = ()) -> None:
+        """As the port says. What is to stay of a message in part, or says something else now, is sent anew before the
+        message is deleted; of several messages for one occurrence one stays, of every letter that is named.
         """
-        named = done.keys() | set(failed)
+        now = {letter.id: letter for letter in failed}
+        named = done.keys() | now.keys()
         if not named:
             return
         with self._sweep.hold() as held:
             found = copies_of(message for message in held.messages if letter_id(message) in named)
-            settlements = [settled(found[letter], done.get(letter, ()), again=letter in failed) for letter in found]
+            settlements = [settled(found[letter], done.get(letter, ()), now.get(letter)) for letter in found]
             self._send(self._entry(*anew) for settlement in settlements for anew in settlement.anew)
             held.delete([message for settlement in settlements for message in settlement.over])
 
@@ -99,7 +100,7 @@ class SqsDeadLetters:
             sleep=self._sleep,
         )
 
-    def _entry(self, letter: DeadLetter, added: Added | None = None, attempts: int | None = None) -> Entry:
+    def _entry(self, letter: DeadLetter, added: Added | None = None, revision: int = 0) -> Entry:
         """The message of a letter, which was ``added`` once before or is new."""
         named = {
             "letterId": letter.id,
@@ -112,6 +113,6 @@ class SqsDeadLetters:
         attributes["addedAt"] = number_attribute(self._clock() if added is None else added.sender)
         if added is not None:
             attributes["firstSentAt"] = number_attribute(added.sent)
-        if attempts is not None:
-            attributes["attempts"] = number_attribute(attempts)
+        if revision:
+            attributes["revision"] = number_attribute(revision)
         return {"MessageBody": fitting(letter, self._most - size_of("", attributes)), "MessageAttributes": attributes}

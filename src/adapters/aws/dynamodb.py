@@ -1,13 +1,10 @@
 """``DynamoDB``: lean calls of DynamoDB, in parallel threads, with retries; bodies are made by the callers.
 
 A call of botocore's client costs some 350 µs of CPU beyond the network's, this one 15: the body is JSON bytes already,
-signing keeps its key, and an answer that says nothing is not parsed. What the client knows is used: endpoint,
-credentials, time-outs, pool size. Before sending, the event ``before-send.dynamodb.<Operation>`` is emitted on the
-client's emitter, as botocore's own endpoint does, so that mocks and hooks see no difference.
+signing keeps its key (``Channel``), and an answer that says nothing is not parsed.
 """
 
 import random
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,34 +12,29 @@ from heapq import merge
 from itertools import chain, islice
 from threading import RLock
 from typing import Any, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
-from zlib import crc32
 
 import msgspec
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.httpsession import URLLib3Session
-from botocore.utils import get_environ_proxies
 
 from ...core.errors import MillraceError, TransientError
+from .channel import Channel
 from .clients import Clients
 from .errors import judged, translate
-from .signing import Signer
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 """Seconds; the pause before the n-th try is drawn from up to FIRST_PAUSE × 2**n."""
 KEYS_AT_ONCE: Final = 100
 """Keys that one BatchGetItem may have (API reference)."""
+WRITES_AT_ONCE: Final = 25
+"""Requests that one BatchWriteItem may have (API reference)."""
 LARGEST_PAGE: Final = 1000
 """Items asked for at once; an answer has at most 1 MB whatever is asked."""
 
 Item: TypeAlias = dict[str, Any]
 """An item in DynamoDB's JSON: attribute → {type: value}, binary values in base64."""
 
-_CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 _REFUSED: Final = "ConditionalCheckFailedException"
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -77,30 +69,6 @@ class ConditionFailed(Exception):
         self.item = item
 
 
-class _Channel:
-    """How requests get out: made once, when the first one does."""
-
-    def __init__(self, clients: Clients) -> None:
-        client = clients.get("dynamodb")
-        meta, config = client.meta, client.meta.config
-        parts = urlsplit(meta.endpoint_url)
-        standard = parts.port in (None, _DEFAULT_PORTS.get(parts.scheme))
-        host = parts.hostname if standard else f"{parts.hostname}:{parts.port}"
-        self.url = f"{parts.scheme}://{host}/"
-        self.emit = meta.events.emit
-        session = clients.session
-        self.signer = Signer(session.get_credentials(), "dynamodb", meta.region_name, str(host))
-        authorities = session.get_config_variable("ca_bundle")
-        self.http = URLLib3Session(
-            verify=True if authorities is None else authorities,
-            proxies=config.proxies or get_environ_proxies(self.url),
-            timeout=(config.connect_timeout, config.read_timeout),  # type: ignore[arg-type]
-            max_pool_connections=config.max_pool_connections,
-            # Without it every request waits some 40 ms for an acknowledgement: headers and body go out separately.
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # type: ignore[list-item]
-        )
-
-
 class DynamoDB:
     """One account's tables in one region. Threads may share it; a process that forks must make its own."""
 
@@ -108,7 +76,7 @@ class DynamoDB:
         """Makes no connection yet. Parallelism and attempts are those of the clients."""
         self._clients, self._sleep = clients, sleep
         self._lock = RLock()
-        self._channel: _Channel | None = None
+        self._channel: Channel | None = None
         self._helpers: ThreadPoolExecutor | None = None
 
     @property
@@ -163,8 +131,13 @@ class DynamoDB:
             return held
         return None
 
-    def query(self, table: str, condition: str, values: Item, names: Mapping[str, str], page: int) -> Iterator[Item]:
-        """The items of one partition that meet a key condition, in order of sort key, read in pages of that many."""
+    def query(
+        self, table: str, condition: str, values: Item, names: Mapping[str, str], page: int, *, only: str | None = None
+    ) -> Iterator[Item]:
+        """The items of one partition that meet a key condition, in order of sort key, read in pages of that many.
+
+        ``only`` is a projection expression: the attributes to read, by default all.
+        """
         asked: dict[str, Any] = {
             "TableName": table,
             "KeyConditionExpression": condition,
@@ -172,6 +145,7 @@ class DynamoDB:
             "ExpressionAttributeValues": values,
             "Limit": page,
             "ConsistentRead": True,
+            **({"ProjectionExpression": only} if only else {}),
         }
         while True:
             answer = self.ask("Query", asked, table)
@@ -204,11 +178,34 @@ class DynamoDB:
             waiting = answer.get("UnprocessedKeys") or {}
             # An answer has at most 16 MB, so a rest is normal; an answer with nothing but a rest is throttling.
             idle = 0 if read or not waiting else idle + 1
-            if idle >= self._clients.attempts:
-                raise TransientError(f"{table} failed for the moment: keys remain unprocessed")
             if idle:
-                self._sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**idle)))  # noqa: S311 (jitter)
+                self._pause(idle, table)
         return items
+
+    def delete(self, table: str, keys: Sequence[Item]) -> None:
+        """Delete the items of these keys, whatever they hold; one that is gone is no error. Keys must be distinct.
+
+        After a ``TransientError`` any of them may be gone.
+        """
+        asked = [{"DeleteRequest": {"Key": key}} for key in keys]
+        some = [asked[at : at + WRITES_AT_ONCE] for at in range(0, len(asked), WRITES_AT_ONCE)]
+        self.each(lambda chunk: self._written(table, chunk), some)
+
+    def _written(self, table: str, waiting: Sequence[Item]) -> None:
+        idle = 0
+        while waiting:
+            answer = self.ask("BatchWriteItem", {"RequestItems": {table: waiting}}, table)
+            left = (answer.get("UnprocessedItems") or {}).get(table, [])
+            if left:  # that is throttling, though what goes on all the same may take as long as it needs
+                idle = 0 if len(left) < len(waiting) else idle + 1
+                self._pause(idle, table)
+            waiting = left
+
+    def _pause(self, idle: int, table: str) -> None:
+        """Wait before a batch is asked for its rest, after ``idle`` answers in a row that had nothing but a rest."""
+        if idle >= self._clients.attempts:
+            raise TransientError(f"{table} failed for the moment: keys remain unprocessed")
+        self._sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**idle)))  # noqa: S311 (jitter)
 
     def each(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         """The function's results in the order of the items, as many at a time as the clients' parallelism.
@@ -253,7 +250,7 @@ class DynamoDB:
         if helpers is not None:
             helpers.shutdown()
         if channel is not None:
-            channel.http.close()
+            channel.close()
 
     def _submit(self, work: Callable[[], None], times: int) -> list[Future[None]]:
         with self._lock:
@@ -266,19 +263,8 @@ class DynamoDB:
         channel = self._channel
         if channel is None:
             with self._lock:
-                channel = self._channel = self._channel or _Channel(self._clients)
-        headers = channel.signer.headers(f"DynamoDB_20120810.{operation}", _CONTENT_TYPE, body)
-        request = AWSPreparedRequest("POST", channel.url, HeadersDict(headers), body, False)  # type: ignore[arg-type]
-        answers = channel.emit(f"before-send.dynamodb.{operation}", request=request)
-        response: AWSResponse | None = next((answer for _, answer in answers if answer is not None), None)
-        if response is None:
-            response = channel.http.send(request)
-        content: bytes = response.content
-        checksum = response.headers.get("x-amz-crc32")
-        # The pool does not compare lengths, so this is also how a body that was cut off shows.
-        if checksum is not None and crc32(content) != int(checksum):
-            raise TransientError(f"DynamoDB's answer to {operation} was damaged on its way")
-        return response.status_code, content
+                channel = self._channel = self._channel or Channel(self._clients)
+        return channel.send(operation, body)
 
 
 def _failure(operation: str, status: int, content: bytes, place: str) -> MillraceError:

@@ -10,10 +10,11 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from ...core.errors import StoreError
+from ...core.identity import TIE
 from ...core.records import Changes, Curated
 from .clients import Clients
 from .errors import code_of, translated
-from .items import record_of
+from .items import key_of, record_of
 
 LARGEST_PAGE: Final = 1000
 """Records that one GetRecords may give (DynamoDB Streams API reference)."""
@@ -22,6 +23,8 @@ EMPTY_PAGES: Final = 5
 and a page may be empty although more follow."""
 
 _OTHERS: Final = frozenset({"MODIFY", "REMOVE"})
+_EXPIRY: Final = "dynamodb.amazonaws.com"
+"""Who deletes items that have expired (DynamoDB developer guide, "DynamoDB Streams and Time to Live")."""
 
 
 class DynamoFeed:
@@ -115,3 +118,17 @@ def change_of(record: Mapping[str, Any]) -> tuple[int, Curated] | None:
         return position, record_of(change["NewImage"])
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise StoreError(f"a stream record holds no curated event: {type(error).__name__}: {error}") from error
+
+
+def time_of_deleted(record: Mapping[str, Any]) -> int | None:
+    """The time, in microseconds, of an event whose item was deleted, by whomever; None for any other change, and where
+    DynamoDB deleted what had expired.
+
+    Raises ``StoreError`` for what is no record of a stream.
+    """
+    try:
+        if record["eventName"] != "REMOVE" or (record.get("userIdentity") or {}).get("principalId") == _EXPIRY:
+            return None
+        return key_of(record["dynamodb"]["Keys"]) // TIE
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise StoreError(f"a stream record tells of no item: {type(error).__name__}: {error}") from error

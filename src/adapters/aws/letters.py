@@ -29,11 +29,13 @@ class Added(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """One of the messages for a letter. ``attempts`` is None where nobody has counted any."""
+    """One of the messages for a letter. ``revision`` counts how often what the letter says was replaced: the message
+    with the greatest says it, and of those with the same the first added.
+    """
 
     added: Added
     letter: DeadLetter
-    attempts: int | None
+    revision: int
     message: Received
 
     @property
@@ -46,11 +48,11 @@ class Anew(NamedTuple):
 
     letter: DeadLetter
     added: Added
-    attempts: int | None
+    revision: int
 
 
 class Settlement(NamedTuple):
-    """What becomes of the messages for a letter: what is sent anew, and then which messages are deleted."""
+    """What becomes of the messages for a letter: what is sent anew, and then which messages are deleted, in order."""
 
     anew: Sequence[Anew]
     over: Sequence[Received]
@@ -83,58 +85,62 @@ def receipt_of(message: Received) -> str | None:
 
 
 def copies_of(messages: Iterable[Received]) -> Mapping[str, Sequence[Copy]]:
-    """The letters among received messages by id, in order; of each its messages, the first added first."""
+    """The letters among received messages by id, in order; of each its messages, first the one that says what it is."""
     found: dict[str, list[Copy]] = {}
     for message in messages:
         if (letter := letter_of(message)) is not None:
-            attempts = _number(message, "attempts")
-            found.setdefault(letter.id, []).append(Copy(_added(message), letter, attempts, message))
-    return {identity: sorted(found[identity], key=lambda copy: copy.added) for identity in sorted(found)}
+            copy = Copy(_added(message), letter, _number(message, "revision") or 0, message)
+            found.setdefault(letter.id, []).append(copy)
+    return {identity: sorted(found[identity], key=_rank) for identity in sorted(found)}
 
 
 def folded(messages: Iterable[Received]) -> Sequence[DeadLetter]:
-    """The letters among received messages, in order of id; of equal ids the first added, with all occurrences and the
-    greatest number of attempts that was counted.
+    """The letters among received messages, in order of id; of equal ids the last revision, or else the first added,
+    with all occurrences.
     """
     letters = []
     for copies in copies_of(messages).values():
         every = {place for copy in copies for place in copy.occurrences}
         shown = tuple(nsmallest(SHOWN, every))
-        first = copies[0].letter
-        letters.append(msgspec.structs.replace(first, occurrences=shown, seen=len(every), attempts=_attempts(copies)))
+        letters.append(msgspec.structs.replace(copies[0].letter, occurrences=shown, seen=len(every)))
     return letters
 
 
-def settled(copies: Sequence[Copy], done: Collection[Place], *, again: bool) -> Settlement:
-    """Take the occurrences that are ``done`` out of a letter; ``again``: count one attempt more.
+def settled(copies: Sequence[Copy], done: Collection[Place], now: DeadLetter | None = None) -> Settlement:
+    """Take the occurrences that are ``done`` out of a letter; it is ``now`` this, but for those that stay.
 
-    Of the messages that stay, no two have the same occurrence, and one at least has the count.
+    Of the messages that stay no two have the same occurrence, and the one that counts says what the letter is.
     """
-    counted = _counted(copies)
-    count = _attempts(copies) + 1 if again else counted
+    wanted = _bare(now or copies[0].letter)
     kept: set[Place] = set(done)
-    stay: list[tuple[Copy, Sequence[Place]]] = []
-    over: list[Received] = []
+    stay: list[Copy] = []
+    parts: list[tuple[Copy, Sequence[Place]]] = []
+    over: list[Copy] = []
     for copy in copies:
         rest = [place for place in dict.fromkeys(copy.occurrences) if place not in kept]
         kept.update(rest)
-        if rest:
-            stay.append((copy, rest))
-        else:
-            over.append(copy.message)
-    whole = [copy for copy, rest in stay if len(rest) == len(copy.occurrences)]
-    told = count is None or any(copy.attempts == count for copy in whole)
-    anew: list[Anew] = []
-    for copy, left in stay:
-        if told and copy in whole:
+        if rest and len(rest) == len(copy.occurrences):
+            stay.append(copy)
             continue
-        told = True
-        over.append(copy.message)
-        for start in range(0, len(left), TOGETHER):
-            part = tuple(left[start : start + TOGETHER])
-            letter = msgspec.structs.replace(copy.letter, occurrences=part, attempts=count or copy.letter.attempts)
-            anew.append(Anew(letter, copy.added, count))
-    return Settlement(anew, over)
+        over.append(copy)
+        if rest:
+            parts.append((copy, rest))
+    # Parts are sent anew in any case, and say what is wanted: as a revision, where the messages they replace do not, so
+    # that it counts also while those are there still. Whichever message counts in the end must say it, too.
+    revision = copies[0].revision + any(_bare(copy.letter) != wanted for copy, _ in parts)
+    leading = bool(parts) and (not stay or (-revision, parts[0][0].added) < _rank(stay[0]))
+    if stay and not leading and _bare(stay[0].letter) != wanted:
+        revision = copies[0].revision + 1
+        if not parts:
+            over.append(stay[0])
+            parts.append((stay[0], stay[0].occurrences))
+    anew = [
+        Anew(msgspec.structs.replace(wanted, occurrences=some, seen=len(some)), copy.added, revision)
+        for copy, rest in parts
+        for some in _slices(rest)
+    ]
+    # What says what the letter was goes last: until then it says that or what is wanted, wherever this is cut off.
+    return Settlement(anew, [copy.message for copy in sorted(over, key=_rank, reverse=True)])
 
 
 def batches(entries: Iterable[Entry], most: int) -> Iterator[Sequence[Entry]]:
@@ -165,12 +171,19 @@ def fitting(letter: DeadLetter, most: int) -> str:
     return body
 
 
-def _attempts(copies: Sequence[Copy]) -> int:
-    return _counted(copies) or copies[0].letter.attempts
+def _slices(places: Sequence[Place]) -> Iterator[tuple[Place, ...]]:
+    for start in range(0, len(places), TOGETHER):
+        yield tuple(places[start : start + TOGETHER])
 
 
-def _counted(copies: Sequence[Copy]) -> int | None:
-    return max((copy.attempts for copy in copies if copy.attempts is not None), default=None)
+def _bare(letter: DeadLetter) -> DeadLetter:
+    """What a letter says, without its occurrences."""
+    return msgspec.structs.replace(letter, occurrences=(), seen=0)
+
+
+def _rank(copy: Copy) -> tuple[int, Added]:
+    """The order in which messages for one letter count."""
+    return -copy.revision, copy.added
 
 
 def _added(message: Received) -> Added:

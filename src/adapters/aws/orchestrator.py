@@ -47,6 +47,12 @@ Run = Mapping[str, Any]
 """An execution as DescribeExecution tells it."""
 
 
+class _Retry(msgspec.Struct):
+    """The input of an execution that retries a job."""
+
+    retry_of: str
+
+
 class StepFunctionsOrchestrator:
     """Jobs as executions of one state machine.
 
@@ -91,7 +97,7 @@ class StepFunctionsOrchestrator:
             started_at=_instant(runs[0]["startDate"]),
             stopped_at=_instant(last["stopDate"]) if last.get("stopDate") else None,
             error=last.get("error") or timed_out,
-            cause=_sentence(last.get("cause") or ""),
+            cause=sentence(last.get("cause") or ""),
         )
 
     def history(self, job: str) -> Sequence[JobEvent]:
@@ -123,7 +129,7 @@ class StepFunctionsOrchestrator:
         runs = self._runs(job)
         if STATES[runs[-1]["status"]] in RETRIABLE:
             # Where the name is taken, somebody else has just begun the same retry.
-            self._begin(_run_name(job, len(runs)), {"retry_of": job, "spec": msgspec.Raw(runs[0]["input"].encode())})
+            self._begin(run_name(job, len(runs)), {"retry_of": job, "spec": msgspec.Raw(runs[0]["input"].encode())})
 
     def _begin(self, name: str, asked: Any) -> bool:
         """Start an execution; False where the name is taken."""
@@ -146,7 +152,7 @@ class StepFunctionsOrchestrator:
         # A run is followed by another one only where it did not succeed.
         while STATES[runs[-1]["status"]] in RETRIABLE:
             try:
-                runs.append(self._described(_run_name(job, len(runs))))
+                runs.append(self._described(run_name(job, len(runs))))
             except UnknownJob:
                 break
         return runs
@@ -200,7 +206,7 @@ def job_events(history: Iterable[Mapping[str, Any]]) -> Iterator[JobEvent]:
     for event in history:
         kind, at = event["type"], _instant(event["timestamp"])
         details: Mapping[str, Any] = next((event[key] for key in event if key.endswith("EventDetails")), {})
-        why = ": ".join(part for part in (details.get("error"), _sentence(details.get("cause") or "")) if part)
+        why = ": ".join(part for part in (details.get("error"), sentence(details.get("cause") or "")) if part)
         if kind.endswith("StateEntered"):
             step, failed = _STEPS.get(details["name"], ""), False
             if step:
@@ -224,7 +230,16 @@ def job_events(history: Iterable[Mapping[str, Any]]) -> Iterator[JobEvent]:
             failed = False  # the next try
 
 
-def _run_name(job: str, number: int) -> str:
+def job_of(run: Run) -> str | None:
+    """The job that an execution is a run of; None where its input is none of a job: somebody else's execution."""
+    try:
+        return msgspec.json.decode(run["input"], type=_Retry).retry_of
+    except msgspec.MsgspecError:
+        is_one = _spec_of(run["input"]) is not None and _NAME.fullmatch(run["name"])
+        return str(run["name"]) if is_one else None
+
+
+def run_name(job: str, number: int) -> str:
     """The name of a job's execution: its own, and after retries with a number, which no name of a job can have."""
     name = f"{job}.{number}"
     # Too long: told by a hash, and the job's name is in the execution's input.
@@ -238,7 +253,7 @@ def _spec_of(text: str) -> JobSpec | None:
         return None  # somebody else's execution
 
 
-def _sentence(cause: str) -> str:
+def sentence(cause: str) -> str:
     """Why something failed, in words: of a function's failure its message, without the stack trace around it."""
     try:
         return str(msgspec.json.decode(cause)["errorMessage"])

@@ -94,6 +94,23 @@ class DynamoViews:
         }
         self._put(encode(asked))
 
+    def forget(self, view: str, limit: int) -> int:
+        """As the port says, with at most ``LARGEST_PAGE`` keys in hand."""
+        gone = 0
+        for partition in (_cursors(view), _partition(view)):
+            keys = self._database.query(
+                self._table,
+                "#p = :p",
+                {":p": {"S": partition}},
+                {"#p": PARTITION, "#s": SORT},
+                min(max(limit - gone, 1), LARGEST_PAGE),
+                only="#p, #s",
+            )
+            while gone < limit and (some := list(islice(keys, min(limit - gone, LARGEST_PAGE)))):
+                self._database.delete(self._table, some)
+                gone += len(some)
+        return gone
+
     def _put(self, body: bytes) -> bool:
         """Whether the condition held and the item was written."""
         try:
@@ -145,8 +162,13 @@ def _key(view: str, key: RowKey) -> Item:
     return {PARTITION: {"S": _partition(view)}, SORT: {"S": _head(key) + rest}}
 
 
+def _cursors(view: str) -> str:
+    """The partition value of a view's cursors."""
+    return f"cursor#{_partition(view)}"
+
+
 def _cursor_key(view: str, origin: str) -> Item:
-    return {PARTITION: {"S": f"cursor#{_partition(view)}"}, SORT: {"S": origin}}
+    return {PARTITION: {"S": _cursors(view)}, SORT: {"S": origin}}
 
 
 def _row(item: Item) -> ViewRow:

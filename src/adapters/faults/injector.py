@@ -34,9 +34,11 @@ class Fault(enum.StrEnum):
 BATCHES = {
     **{("curated", method): 0 for method in ("insert", "mark", "replace", "delete", "restore")},
     ("views", "commit"): 1,
+    ("views", "forget"): 1,
     ("dead_letters", "add"): 0,
+    ("dead_letters", "settle"): 0,
 }
-"""The calls that take a batch whose items are atomic each by itself, and which argument the batch is."""
+"""The calls that take a batch whose items are atomic each by itself, and which argument is the batch or its size."""
 
 _ANYWHERE = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.THROTTLED, Fault.TIMED_OUT)
 _IN_BATCHES = (*_ANYWHERE, Fault.CRASH_DURING, Fault.PARTIAL)

@@ -1,7 +1,8 @@
 """``faulty``: any adapter's stores, with an injector consulted at every call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -91,12 +92,13 @@ class _Faulty:
                 raise TransientError(f"{here} was throttled")
             case Fault.CRASH_DURING | Fault.PARTIAL:
                 at = BATCHES[self._port, method]
-                batch = list(args[at])
-                done = batch[: self._injector.random.randint(0, len(batch))]
-                inner(*args[:at], done, *args[at + 1 :], **keywords)
+                batch = args[at] if isinstance(args[at], int | Mapping) else list(args[at])
+                size = batch if isinstance(batch, int) else len(batch)
+                done = self._injector.random.randint(0, size)
+                inner(*args[:at], _first(batch, done), *args[at + 1 :], **keywords)
                 if fault is Fault.PARTIAL:
-                    raise TransientError(f"{here} did {len(done)} of {len(batch)}")
-                raise Crash(f"during {here}, {len(done)} of {len(batch)} done")
+                    raise TransientError(f"{here} did {done} of {size}")
+                raise Crash(f"during {here}, {done} of {size} done")
         result = inner(*args, **keywords)
         match fault:
             case Fault.CRASH_AFTER:
@@ -104,6 +106,17 @@ class _Faulty:
             case Fault.TIMED_OUT:
                 raise TransientError(f"{here} timed out")
         return result
+
+
+def _first(batch: int | Mapping[Any, Any] | list[Any], number: int) -> Any:
+    """The first items of a batch; of one that is told by its size alone, a smaller one."""
+    match batch:
+        case int():
+            return number
+        case Mapping():
+            return dict(islice(batch.items(), number))
+        case _:
+            return batch[:number]
 
 
 class _FaultyQueue(_Faulty):

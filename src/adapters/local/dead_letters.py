@@ -22,10 +22,9 @@ class LocalDeadLetters:
         listed = list(letters)
         with self._database.transaction() as connection:
             for letter in listed:
-                bare = msgspec.structs.replace(letter, occurrences=(), seen=0)
                 connection.execute(
                     "INSERT OR IGNORE INTO dead_letters (id, reason, seen, letter) VALUES (?, ?, 0, ?)",
-                    (letter.id, letter.reason, msgspec.json.encode(bare)),
+                    (letter.id, letter.reason, _bare(letter)),
                 )
                 added = connection.executemany(
                     "INSERT OR IGNORE INTO dead_letter_occurrences (letter, receipt, idx) VALUES (?, ?, ?)",
@@ -62,7 +61,7 @@ class LocalDeadLetters:
                     found[letter] = rows
         return found
 
-    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[DeadLetter] = ()) -> None:
         with self._database.transaction() as connection:
             for letter, places in done.items():
                 taken = connection.executemany(
@@ -72,13 +71,10 @@ class LocalDeadLetters:
                 if taken > 0:
                     connection.execute("UPDATE dead_letters SET seen = seen - ? WHERE id = ?", (taken, letter))
                     connection.execute("DELETE FROM dead_letters WHERE id = ? AND seen = 0", (letter,))
-            for letter in set(failed):
-                for (blob,) in connection.execute("SELECT letter FROM dead_letters WHERE id = ?", (letter,)).fetchall():
-                    found = _decode(blob)
-                    tried = msgspec.structs.replace(found, attempts=found.attempts + 1)
-                    connection.execute(
-                        "UPDATE dead_letters SET letter = ? WHERE id = ?", (msgspec.json.encode(tried), letter)
-                    )
+            connection.executemany(
+                "UPDATE dead_letters SET reason = ?, letter = ? WHERE id = ?",
+                [(now.reason, _bare(now), now.id) for now in failed],
+            )
 
     def given_up(self) -> Sequence[str]:
         # The queue delivers for as long as it takes.
@@ -93,3 +89,8 @@ class LocalDeadLetters:
             (identity, SHOWN),
         )
         return msgspec.structs.replace(_decode(letter), occurrences=tuple(occurrences), seen=seen)
+
+
+def _bare(letter: DeadLetter) -> bytes:
+    """A letter without its occurrences, which have rows of their own."""
+    return msgspec.json.encode(msgspec.structs.replace(letter, occurrences=(), seen=0))

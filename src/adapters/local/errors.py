@@ -36,6 +36,7 @@ _PASSING_OS = {
 _LASTING_OS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file may not grow any larger",
     errno.EACCES: "permission is denied",
     errno.EPERM: "the operation is not permitted on this file system",
     errno.EOPNOTSUPP: "the file system does not support the operation",

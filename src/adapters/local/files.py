@@ -38,7 +38,8 @@ class LocalFiles:
 
     def names(self, folder: str, prefix: str) -> Sequence[str]:
         top = self._top / folder
+        within = top / prefix.rpartition("/")[0]  # no other folder has a name that begins like that
         with translated(self._top):
-            found = (path for path in top.rglob("*") if path.is_file() and not path.name.startswith("."))
+            found = (path for path in within.rglob("*") if path.is_file() and not path.name.startswith("."))
             names = sorted(path.relative_to(top).as_posix() for path in found)
         return [name for name in names if name.startswith(prefix)]

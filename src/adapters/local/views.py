@@ -75,6 +75,20 @@ class LocalViews:
                 (view, origin, position),
             )
 
+    def forget(self, view: str, limit: int) -> int:
+        with self._database.transaction() as connection:
+            cursors = connection.execute(
+                """DELETE FROM cursors WHERE view = ?1 AND origin IN
+                (SELECT origin FROM cursors WHERE view = ?1 ORDER BY origin LIMIT ?2)""",
+                (view, max(limit, 0)),
+            ).rowcount
+            rows = connection.execute(
+                """DELETE FROM view_rows WHERE view = ?1 AND (start, grp) IN
+                (SELECT start, grp FROM view_rows WHERE view = ?1 ORDER BY start, grp LIMIT ?2)""",
+                (view, max(limit - cursors, 0)),
+            ).rowcount
+        return cursors + rows
+
 
 def _row(row: tuple[int, str, bytes, bytes, int]) -> ViewRow:
     start, group, states, positions, version = row

@@ -47,7 +47,7 @@ class MemoryDeadLetters:
     def places(self, letters: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
         return {letter: sorted(self._occurrences[letter]) for letter in letters if letter in self._letters}
 
-    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[DeadLetter] = ()) -> None:
         for letter, places in done.items():
             if letter not in self._letters:
                 continue
@@ -55,9 +55,9 @@ class MemoryDeadLetters:
             if not self._occurrences[letter]:
                 del self._letters[letter], self._occurrences[letter]
                 del self._ids[bisect_left(self._ids, letter)]
-        for letter in set(failed):
-            if (found := self._letters.get(letter)) is not None:
-                self._letters[letter] = msgspec.structs.replace(found, attempts=found.attempts + 1)
+        for now in failed:
+            if now.id in self._letters:
+                self._letters[now.id] = now
 
     def given_up(self) -> Sequence[str]:
         # The queue delivers for as long as it takes.

@@ -47,3 +47,13 @@ class MemoryViews:
 
     def advance(self, view: str, origin: str, position: int) -> None:
         self._cursors[view, origin] = max(position, self.cursor(view, origin))
+
+    def forget(self, view: str, limit: int) -> int:
+        cursors = [key for key in self._cursors if key[0] == view][: max(limit, 0)]
+        for key in cursors:
+            del self._cursors[key]
+        rows = self._keys[view][: max(limit - len(cursors), 0)]
+        for row in rows:
+            del self._views[view][row]
+        del self._keys[view][: len(rows)]
+        return len(cursors) + len(rows)

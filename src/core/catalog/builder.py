@@ -11,6 +11,7 @@ from ..views.measures import Measure
 from ..views.view import View
 from .checks import check_catalog, check_view
 from .declarations import EventType, Rule, place_of_caller, require_function, require_name
+from .probes import PROBE, probe_type
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,19 +20,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Catalog:
     """Event types with versions, upcasters, rules, transforms, views and foreign sources under one name.
 
+    ``types`` are all that events may have: those ``declared``, and that of probes.
     Every method raises ``CatalogError`` with the place in the source where a declaration contradicts another.
     """
 
     def __init__(self, name: str) -> None:
         require_name("a catalog", name, place_of_caller())
         self.name = name
-        self.types: dict[str, EventType] = {}
+        self.types: dict[str, EventType] = {PROBE: probe_type()}
         self.views: dict[str, View] = {}
         self.sources: dict[str, Source] = {}
         self._by_class: dict[type, EventType] = {}
 
     def __repr__(self) -> str:
-        return f"<Catalog {self.name!r}: {len(self.types)} types, {len(self.views)} views>"
+        return f"<Catalog {self.name!r}: {len(self.declared)} types, {len(self.views)} views>"
+
+    @property
+    def declared(self) -> dict[str, EventType]:
+        """The types that the author declared."""
+        return {name: declared for name, declared in self.types.items() if name != PROBE}
 
     @property
     def shards(self) -> dict[str, int]:
@@ -58,6 +65,8 @@ class Catalog:
         """
         place = place_of_caller()
         require_name("an event type", name, place)
+        if name == PROBE:
+            raise CatalogError(f"{place}: event type {name!r} is that of probes, which every catalog has.")
         if name in self.types:
             raise CatalogError(f"{place}: event type {name!r} is declared twice, first at {self.types[name].place}.")
         taken_as = version if unversioned is None else unversioned
@@ -201,7 +210,7 @@ class Catalog:
 
     def check(self) -> None:
         """Raise ``CatalogError`` if the declarations together do not make a catalog."""
-        check_catalog(self.types.values(), self.sources.values())
+        check_catalog(self.declared.values(), self.sources.values())
 
     def _curated_once(self, declared: EventType, place: str) -> None:
         if declared.transform is not None or declared.derive is not None:

@@ -7,6 +7,7 @@ import attrs
 import msgspec
 
 from ..catalog.curation import NotStorable, as_records
+from ..catalog.probes import PROBE
 from ..decoding.events import Event
 from ..errors import described
 from ..records import Reason, Stage, Violation
@@ -35,7 +36,7 @@ def judge(event: Event, plans: Mapping[str, Plan]) -> Passed | Failed:
     """Upcast, validate, check and transform an event; never raises for what is wrong with it or with user code."""
     plan = plans.get(event.type)
     if plan is None:
-        known = ", ".join(sorted(plans)[:20])
+        known = ", ".join(sorted(plans.keys() - {PROBE})[:20])
         message = f"The catalog has no type {event.type[:100]!r}; it has {known}."
         return Failed(Reason.UNKNOWN_TYPE, Stage.DECODE, (Violation("", "unknown-type", message),))
     data = _upcast(event, plan)

@@ -15,6 +15,8 @@ be it archived, stored, or both. So nothing counts twice, whenever a view is fed
 stays where it is: events that were never known are not let in by restoring others. The files stay, too, and the next
 archiving takes the restored events out again, having written anew what was replaced meanwhile.
 
+What is to be gone for good after it was restored is taken out of the files first (``forget``).
+
 One run at a time: a second one makes the first one fail before it deletes anything more.
 """
 
@@ -33,7 +35,7 @@ from ..decoding.decoder import Decoder
 from ..errors import StoreError, TransientError, UnknownReceipt
 from ..identity import EARLIEST, LATEST, record_key
 from ..ports import Clock, Stores
-from ..records import Curated, RowKey, ViewRow
+from ..records import Curated, ViewRow
 from . import rebuild
 from .archived import (
     DAY,
@@ -50,14 +52,11 @@ from .archived import (
     read_lines,
     records_of,
 )
-from .boundary import ARCHIVE, REMEMBERED, Boundaries, Boundary
+from .boundary import ARCHIVE, REMEMBERED, RUNS, Boundaries, Boundary, steps_of
 from .project import Project
 
 STACK_MARGIN = rebuild.STACK_MARGIN + REMEMBERED
 """Microseconds that must pass on a stack: see ``rebuild``; and functions remember the boundary for a while."""
-
-RUNS = RowKey(1, "[]")
-"""The row by which runs notice each other: its version counts their steps."""
 
 
 class Batch(NamedTuple):
@@ -88,8 +87,7 @@ class Archive:
 
     def __init__(self, stores: Stores, clock: Clock, project: Project, *, margin: int) -> None:
         self._stores, self._clock, self._project, self._margin = stores, clock, project, margin
-        self._boundaries = Boundaries(stores.views)
-        self._runs = 0
+        self._boundaries = Boundaries(stores.views, margin=margin)
 
     def boundary_of(self, age: int) -> int:
         """The boundary for events older than ``age`` microseconds: the first instant of a day in UTC."""
@@ -102,7 +100,7 @@ class Archive:
     def wait(self) -> int:
         """Microseconds until there may be a ``run``, as the clock has it now."""
         known = self._boundaries.read() if self._margin else None
-        return 0 if known is None else max(known.announced_at + self._margin - self._clock.now(), 0)
+        return 0 if known is None else self._boundaries.wait(known, self._clock.now())
 
     def preview(self, types: Iterable[str], before: int) -> Iterator[Batch]:
         """What a run would archive with that boundary, day by day. Only reads."""
@@ -117,19 +115,20 @@ class Archive:
         Raises ``TransientError`` where it is too early, the views are behind, or another run is under way;
         ``StoreError`` where what was written does not read back, or what is there already is damaged.
         """
-        if wait := self.wait():
-            raise TransientError(f"Nothing may be archived yet, but in {wait / 60_000_000:.1f} minutes")
         boundary = self._boundaries.read()
         if boundary is None:
             return
+        # Of this very boundary: it may have been moved since somebody asked how long to wait.
+        if wait := self._boundaries.wait(boundary, self._clock.now()):
+            raise TransientError(f"Nothing may be archived yet, but in {wait / 60_000_000:.1f} minutes")
         if not self._margin and not self._project.is_current():
             raise TransientError("The views have not seen all changes yet")
-        self._runs = self._version()
+        run = _Run(self._stores)
         for name in types:
             stored = (record for record in self._stored(name, boundary.before) if self._is_settled(record, boundary))
             for day, records in groupby(stored, day_of):
                 for batch in _batches(records):
-                    yield from self._archive(name, day, batch)
+                    yield from self._archive(run, name, day, batch)
 
     def restore(
         self, decoder: Decoder, types: Iterable[str], *, since: int = EARLIEST, until: int = LATEST + 1
@@ -158,39 +157,68 @@ class Archive:
         """
         return not self._margin or record.curated_at < boundary.announced_at
 
-    def _archive(self, event_type: str, day: int, records: Sequence[Curated]) -> Iterator[Batch]:
+    def _archive(self, run: "_Run", event_type: str, day: int, records: Sequence[Curated]) -> Iterator[Batch]:
         """Archive records of one day, in order of sort key."""
         # Listed only now: what another run has deleted was missing when these were read, and is in what is listed.
-        names = self._stores.archive.names(FOLDER, prefix_of(event_type, day))
-        files = [file for name in names if (file := file_of(name)) is not None]
-        firsts = [file.first for file in files]
-        for place, group in groupby(records, lambda record: bisect_right(firsts, record_key(record)) - 1):
-            yield from self._archive_into(files[place] if place >= 0 else None, [*group])
+        for file, group in _by_file(self._stores, prefix_of(event_type, day), records):
+            yield from self._archive_into(run, file, group)
 
-    def _archive_into(self, file: File | None, records: Sequence[Curated]) -> Iterator[Batch]:
+    def _archive_into(self, run: "_Run", file: File | None, records: Sequence[Curated]) -> Iterator[Batch]:
         """Into the file within which records lie, and what lies beyond its end into a new one."""
-        held: list[Curated] = []
-        if file is not None:
-            held = records_of(file.name, read_lines(self._stores.archive, file.name) or b"")
+        held = [] if file is None else _records(self._stores, file.name)
         end = record_key(held[-1]) if held else None
         inside = [record for record in records if end is not None and record_key(record) <= end]
         if file is not None and inside:
-            yield self._moved(file.name, inside, held)
+            yield self._moved(run, file.name, inside, held)
         if beyond := records[len(inside) :]:
-            yield self._moved(name_of(beyond[0]), beyond, [])
+            yield self._moved(run, name_of(beyond[0]), beyond, [])
 
-    def _moved(self, name: str, records: Sequence[Curated], held: Sequence[Curated]) -> Batch:
+    def _moved(self, run: "_Run", name: str, records: Sequence[Curated], held: Sequence[Curated]) -> Batch:
         known = {record_key(record): record for record in held}
         written = 0
         if any(not _same(known.get(record_key(record)), record) for record in records):
             known |= {record_key(record): record for record in records}
-            written = self._write(name, [known[key] for key in sorted(known)])
-        self._step()
+            written = run.write(name, [known[key] for key in sorted(known)])
+        run.step()
         self._stores.curated.delete(records)
         return Batch(records[0].type, day_of(records[0]), len(records), sum(r.part == 0 for r in records), written)
 
-    def _write(self, name: str, records: Sequence[Curated]) -> int:
-        self._step()
+
+def forget(stores: Stores, records: Iterable[Curated]) -> None:
+    """Take records out of the archive, for those who are about to delete them from the store for good.
+
+    A record of another receipt or index stays. Raises ``TransientError`` where somebody archives meanwhile,
+    ``StoreError`` as ``Archive.run``.
+    """
+    boundary = Boundaries(stores.views).read()
+    behind = [record for record in records if boundary is not None and record.time < boundary.before]
+    for prefix, day in groupby(sorted(behind, key=_prefix_and_key), lambda record: _prefix_and_key(record)[0]):
+        for file, group in _by_file(stores, prefix, [*day]):
+            if file is None:
+                continue
+            held, gone = _records(stores, file.name), {_place(record) for record in group}
+            left = [record for record in held if _place(record) not in gone]
+            if len(left) < len(held):
+                run = _Run(stores)
+                run.write(file.name, left)
+                run.step()  # once more, for those who read the file after the first step and before it was written
+
+
+class _Run:
+    """One run that changes the archive: it fails where another one has begun since."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores, self._steps = stores, steps_of(stores.views)
+
+    def step(self) -> None:
+        """Let every other run notice. Raises ``TransientError`` where another one has made a step."""
+        if self._stores.views.commit(ARCHIVE, [ViewRow(RUNS, (), {}, self._steps)]):
+            raise TransientError("Another process is archiving")
+        self._steps += 1
+
+    def write(self, name: str, records: Sequence[Curated]) -> int:
+        """Write a file, read it back, and say how many bytes it has."""
+        self.step()
         lines = lines_of(records)
         body = packed(lines)
         self._stores.archive.write(FOLDER, name, body)
@@ -198,15 +226,6 @@ class Archive:
         if there is None or there != lines or len(records_of(name, there)) != len(records):
             raise StoreError(f"the archive's file {name} does not read back as it was written; nothing was deleted")
         return len(body)
-
-    def _version(self) -> int:
-        row = self._stores.views.load(ARCHIVE, [RUNS]).get(RUNS)
-        return 0 if row is None else row.version
-
-    def _step(self) -> None:
-        if self._stores.views.commit(ARCHIVE, [ViewRow(RUNS, (), {}, self._runs)]):
-            raise TransientError("Another process is archiving")
-        self._runs += 1
 
 
 @attrs.define
@@ -243,6 +262,30 @@ def _batches(records: Iterable[Curated]) -> Iterator[list[Curated]]:
             batch = []
     if batch:
         yield batch
+
+
+def _by_file(
+    stores: Stores, prefix: str, records: Sequence[Curated]
+) -> Iterator[tuple[File | None, Sequence[Curated]]]:
+    """Records of one type and day, in order of sort key, by the file within which they lie or behind which they come;
+    None for those that come before every file.
+    """
+    files = [file for name in stores.archive.names(FOLDER, prefix) if (file := file_of(name)) is not None]
+    firsts = [file.first for file in files]
+    for place, group in groupby(records, lambda record: bisect_right(firsts, record_key(record)) - 1):
+        yield files[place] if place >= 0 else None, [*group]
+
+
+def _records(stores: Stores, name: str) -> list[Curated]:
+    return records_of(name, read_lines(stores.archive, name) or b"")
+
+
+def _prefix_and_key(record: Curated) -> tuple[str, int]:
+    return prefix_of(record.type, day_of(record)), record_key(record)
+
+
+def _place(record: Curated) -> tuple[int, str, int]:
+    return record_key(record), record.receipt, record.index
 
 
 def _same(held: Curated | None, record: Curated) -> bool:

@@ -1,8 +1,8 @@
 """Reading the archive: its files, and curated events wherever they are, in the store or archived.
 
 A file holds up to ``PART`` records of one type and day, one a line, in order of sort key, as gzip; it is named by the
-first of them. No two files of a day overlap. A record may be archived and in the store as well: between being archived
-and being deleted, and once it was restored. It is the same record, and what reads both shows it once.
+first that it had. No two files of a day overlap. A record may be archived and in the store as well: between being
+archived and being deleted, and once it was restored. It is the same record, and what reads both shows it once.
 
 Who reads both reads the store first: what is not there any more was archived before it was deleted, so it is found.
 """
@@ -11,7 +11,7 @@ import gzip
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -26,7 +26,7 @@ from ..identity import EARLIEST, LATEST, TIE, record_key
 from ..ports import CuratedStore, Files, Stores
 from ..records import Curated, Value
 from ..times import EPOCH, to_micros
-from .boundary import Boundaries
+from .boundary import Boundaries, Closed, steps_of
 
 FOLDER = "curated"
 PART = 5000
@@ -120,17 +120,19 @@ def records_of(name: str, lines: bytes) -> list[Curated]:
 
 
 class Archived:
-    """Archived events, and those of the store beside them. ``remember``: see ``Boundaries``."""
+    """Archived events, and those of the store beside them. ``remember`` and ``margin``: see ``Boundaries``."""
 
-    def __init__(self, stores: Stores, *, remember: int = 0) -> None:
+    def __init__(self, stores: Stores, *, remember: int = 0, margin: int = 0) -> None:
         self._curated: CuratedStore = stores.curated
         self._archive: Files = stores.archive
-        self._boundaries = Boundaries(stores.views, remember=remember)
+        self._views = stores.views
+        self._boundaries = Boundaries(stores.views, remember=remember, margin=margin)
         self._known: OrderedDict[str, Mapping[int, Curated]] = OrderedDict()
+        self._known_at = 0
 
-    def before(self, now: int) -> int | None:
-        """The instant before which events are inserted no more; None where nothing was ever archived."""
-        return self._boundaries.before(now)
+    def closed(self, now: int) -> Closed | None:
+        """What is closed to insertions ``now``; None where nothing was ever archived."""
+        return self._boundaries.closed(now)
 
     def find(self, records: Sequence[Curated]) -> Sequence[Curated | None]:
         """For each record, in order, what is stored or archived at its key. Raises ``Unstorable`` as ``insert``."""
@@ -139,6 +141,11 @@ class Archived:
         for place, stored in enumerate(found):
             if stored is None:
                 lost[prefix_of(records[place].type, day_of(records[place]))].append(place)
+        # A file is written in one step and what it has is deleted in the next, so what was missing above is in what was
+        # read of a file since the step that is the latest now.
+        if lost and (steps := steps_of(self._views)) != self._known_at:
+            self._known.clear()
+            self._known_at = steps
         for prefix, places in lost.items():
             files = self._listed(prefix)
             within: defaultdict[str, dict[int, int]] = defaultdict(dict)
@@ -147,7 +154,7 @@ class Archived:
                 if number := bisect_right(files, key, key=lambda file: file.first):
                     within[files[number - 1].name][place] = key
             for name, keys in within.items():
-                held = self._held(name, keys.values())
+                held = self._held(name)
                 for place, key in keys.items():
                     found[place] = held.get(key)
         return found
@@ -178,8 +185,12 @@ class Archived:
         return [found[key] for key in sorted(found)[:limit]]
 
     def types(self) -> Sequence[str]:
-        """The types that have archived events."""
-        return sorted({self._type_of(name) for name in {f.segment: f.name for f in self._listed("day=")}.values()})
+        """The types that have files in the archive; all that have archived events are among them."""
+        found: dict[str, str] = {}
+        for file in self._listed("day="):
+            if file.segment not in found and (name := self._type_of(file)) is not None:
+                found[file.segment] = name
+        return sorted(found.values())
 
     def events(self) -> Iterator[tuple[File, int, int]]:
         """For each file, how many events it has (counting each once however many parts it has), and how many of them
@@ -205,9 +216,12 @@ class Archived:
     def _listed(self, prefix: str) -> list[File]:
         return [file for name in self._archive.names(FOLDER, prefix) if (file := file_of(name)) is not None]
 
-    def _type_of(self, name: str) -> str:
-        segment = name.split("/")[1][5:]
-        return unquote(segment) if "!" not in segment else self._load(name)[0].type
+    def _type_of(self, file: File) -> str | None:
+        """The type that a file is of; None where neither its name nor a record says it, since it has none any more."""
+        if "!" not in file.segment:
+            return unquote(file.segment)
+        records = self._load(file.name)
+        return records[0].type if records else None
 
     def _files_of(self, event_type: str) -> list[File]:
         segment = _segment(event_type)
@@ -223,10 +237,10 @@ class Archived:
                 if after < record_key(record) < end:
                     yield record
 
-    def _held(self, name: str, keys: Iterable[int]) -> Mapping[int, Curated]:
-        """A file's records by sort key, as remembered where that has all of these: it may have been added to since."""
+    def _held(self, name: str) -> Mapping[int, Curated]:
+        """A file's records by sort key, remembered until the archive changes."""
         held = self._known.get(name)
-        if held is None or any(key not in held for key in keys):
+        if held is None:
             held = self._known[name] = {record_key(record): record for record in self._load(name)}
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)

@@ -1,7 +1,6 @@
-"""Diff: what a catalog would make of the events of receipts, beside what is stored of them. Writes nothing."""
+"""Diff: what a catalog would make of the events of receipts, beside what is kept of them. Writes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import attrs
 import msgspec
@@ -9,10 +8,11 @@ import msgspec
 from ..comparison import Difference, changes
 from ..decoding.events import Event, NoEvent
 from ..diffs import Category, EventDiff
-from ..errors import Unstorable
 from ..pipeline.pipeline import Batch, Pipeline
 from ..ports import Stores
 from ..records import Curated, Lineage, Marker, Outcome, RawObject, Reason, Violation
+from .boundary import BEHIND
+from .holdings import Held, Holdings, part_of
 from .process import Firsts, require_catalog
 
 
@@ -25,19 +25,13 @@ class _Refusal:
     source: str
 
 
-class _Found(NamedTuple):
-    """What is stored at the keys of each event's records, by index; and the events that no store could hold."""
-
-    stored: dict[int, list[Curated | None]]
-    refused: dict[int, Unstorable]
-
-
 class Diff:
     """Compares receipt by receipt. Of what it has seen it holds a number for each new event, and no event.
 
     Values are compared as they are stored: by type and by value, so that 12 and Decimal("12") differ, 1.50 and 1.5 do
-    not. A stored event is found by its identity; one whose type, id or time the catalog now reads differently (of a
-    foreign source that was declared otherwise) counts as new.
+    not. An event is stored if it is in the curated store or archived. It is found by its identity; one whose type, id
+    or time the catalog now reads differently (of a foreign source that was declared otherwise) counts as new. What is
+    not stored and older than the archive's boundary would be rejected, as processing it would be.
     """
 
     def __init__(self, pipeline: Pipeline, stores: Stores, *, adopt: bool = False, contents: bool = False) -> None:
@@ -45,6 +39,7 @@ class Diff:
         of what is stored already, to tell duplicates from conflicts, which are rejected; else all are duplicates.
         """
         self._pipeline, self._stores, self._adopt, self._contents = pipeline, stores, adopt, contents
+        self._holdings = Holdings(stores)
         self._seen: set[int] = set()
         self._marks: dict[tuple[str, str], Marker] = {}
 
@@ -66,11 +61,11 @@ class Diff:
             for letter in batch.letters
         }
         kept = self._kept(batch, refused)
-        found = self._find({index: [*records, _part(records[0], len(records))] for index, records in kept.items()})
-        for index, error in found.refused.items():
+        held = self._holdings.find({i: [*records, part_of(records[0], len(records))] for i, records in kept.items()})
+        for index, error in held.refused.items():
             wrong = Violation("", "unstorable", str(error))
             refused[index] = _refusal(Reason.TRANSFORM_ERROR, wrong, kept.pop(index)[0])
-        diffs = self._compared(kept, found.stored, refused)
+        diffs = self._compared(kept, held, refused)
         if gone := set(range(batch.events)).difference(diffs):
             diffs |= self._gone(raw, gone, refused)
         return [diffs[index] for index in sorted(diffs)]
@@ -98,27 +93,27 @@ class Diff:
             yield first or self._marks.setdefault((marker.source, marker.id), marker)
 
     def _compared(
-        self,
-        kept: Mapping[int, list[Curated]],
-        found: Mapping[int, list[Curated | None]],
-        refused: dict[int, _Refusal],
+        self, kept: Mapping[int, list[Curated]], held: Held, refused: dict[int, _Refusal]
     ) -> dict[int, EventDiff]:
         diffs: dict[int, EventDiff] = {}
         others: dict[int, Curated] = {}
-        longer: dict[int, list[Curated]] = {}
+        mine: dict[int, list[Curated]] = {}
         for index, records in kept.items():
-            held = found[index][0]
-            if held is None:
-                diffs[index] = _diff(self._category_of_absent(records[0]), records)
-            elif not _is_mine(held, records[0]):
-                others[index] = held
+            first = held.records[index][0]
+            if first is None:
+                if held.boundary is not None and records[0].time < held.boundary:
+                    refused[index] = _refusal(Reason.BEFORE_ARCHIVE_BOUNDARY, BEHIND, records[0])
+                else:
+                    diffs[index] = _diff(self._category_of_absent(records[0]), records)
+            elif not _is_mine(first, records[0]):
+                others[index] = first
             else:
-                longer[index] = [stored for stored in found[index] if stored is not None]
-        self._add_further(longer, than={index: len(kept[index]) for index in longer})
-        for index, stored in longer.items():
+                mine[index] = [record for record in held.records[index] if record is not None]
+        archived = held.archived | self._holdings.add_further(mine, than={index: len(kept[index]) for index in mine})
+        for index, stored in mine.items():
             changed = _changes(stored, kept[index])
             category = Category.CHANGED if changed else Category.SAME
-            diffs[index] = _diff(category, kept[index], changes=changed, stored=stored)
+            diffs[index] = _diff(category, kept[index], changes=changed, stored=stored, is_archived=index in archived)
         return diffs | self._deliveries(kept, others, refused)
 
     def _category_of_absent(self, record: Curated) -> Category:
@@ -146,7 +141,7 @@ class Diff:
     def _gone(self, raw: RawObject, indexes: Iterable[int], refused: Mapping[int, _Refusal]) -> dict[int, EventDiff]:
         """The events that would not be curated: lost where they are stored, else rejected or filtered."""
         events = self._read(raw, indexes)
-        stored = self._stored(raw, events)
+        stored, archived = self._stored(raw, events)
         diffs = {}
         for index in indexes:
             if (refusal := refused.get(index)) is None:
@@ -164,6 +159,7 @@ class Diff:
                 reason=refusal.reason,
                 violations=refusal.violations,
                 stored=stored.get(index, ()),
+                archived=index in archived,
             )
         return diffs
 
@@ -177,9 +173,9 @@ class Diff:
                 continue
         return events
 
-    def _stored(self, raw: RawObject, events: Mapping[int, Event]) -> dict[int, list[Curated]]:
-        """What is stored of these deliveries, all records of each. How a catalog of before identified them is not
-        known: they are sought at their own time and at their marker's.
+    def _stored(self, raw: RawObject, events: Mapping[int, Event]) -> tuple[dict[int, list[Curated]], set[int]]:
+        """What is stored of these deliveries, all records of each, and those of which something is archived. How a
+        catalog of before identified them is not known: they are sought at their own time and at their marker's.
         """
         receipt = raw.receipt.id
         markers = [Marker(e.source, e.id, e.type, e.time or 0, receipt, index) for index, e in events.items()]
@@ -193,43 +189,12 @@ class Diff:
                 if time is not None
             ]
         stored: dict[int, list[Curated]] = {}
-        for index, found in self._find(asked).stored.items():
+        kept = self._holdings.find(asked)
+        for index, found in kept.records.items():
             if mine := [record for record in found if record is not None and _is_mine(record, asked[index][0])]:
                 stored[index] = mine[:1]
-        self._add_further(stored, than=dict.fromkeys(stored, 0))
-        return stored
-
-    # ----------------------------------------------------------------------------------------------------------- stores
-
-    def _add_further(self, stored: Mapping[int, list[Curated]], than: Mapping[int, int]) -> None:
-        """Add the further records of events of which more are stored than so many."""
-        longer = [index for index, records in stored.items() if len(records) > than[index]]
-        while longer:
-            found = self._find({index: [_part(stored[index][0], len(stored[index]))] for index in longer}).stored
-            for index, [further] in found.items():
-                if further is not None:
-                    stored[index].append(further)
-            longer = [index for index, [further] in found.items() if further is not None]
-
-    def _find(self, asked: Mapping[int, Sequence[Curated]]) -> _Found:
-        waiting, refused = dict(asked), dict[int, Unstorable]()
-        while True:
-            owners = [index for index, records in waiting.items() for _ in records]
-            try:
-                found = self._stores.curated.find([record for records in waiting.values() for record in records])
-            except Unstorable as error:
-                refused[owners[error.position]] = error
-                del waiting[owners[error.position]]
-                continue
-            stored: dict[int, list[Curated | None]] = {index: [] for index in waiting}
-            for index, record in zip(owners, found, strict=True):
-                stored[index].append(record)
-            return _Found(stored, refused)
-
-
-def _part(record: Curated, part: int) -> Curated:
-    """A record that stands for the key of another part of an event."""
-    return msgspec.structs.replace(record, part=part, fields={})
+        further = self._holdings.add_further(stored, than=dict.fromkeys(stored, 0))
+        return stored, {index for index in kept.archived | further if index in stored}
 
 
 def _is_mine(stored: Curated, record: Curated) -> bool:
@@ -258,6 +223,7 @@ def _diff(
     *,
     changes: Sequence[Difference] = (),
     stored: Sequence[Curated] = (),
+    is_archived: bool = False,
 ) -> EventDiff:
     first = records[0]
     return EventDiff(
@@ -270,4 +236,5 @@ def _diff(
         changes=changes,
         stored=stored,
         records=records,
+        archived=is_archived,
     )

@@ -13,13 +13,14 @@ import msgspec
 
 from ..canonical import canonical_text
 from ..decoding.events import Event, NoEvent
-from ..errors import OtherCatalog, UnknownReceipt, Unstorable
+from ..errors import OtherCatalog, TransientError, UnknownReceipt, Unstorable
 from ..identity import content_hash
 from ..pipeline.failures import rejected_letter
 from ..pipeline.pipeline import Batch, Pipeline
 from ..ports import Clock, CuratedStore, DeadLetters, Ledger, RawStore
 from ..records import Curated, DeadLetter, LedgerEntry, Lineage, Marker, Outcome, RawObject, Reason, Receipt, Violation
 from .archived import Archived
+from .boundary import BEHIND, Closed
 
 Answer = TypeVar("Answer")
 
@@ -68,11 +69,11 @@ class Process:
         if not adopt:
             require_catalog(raw.receipt, self._pipeline.catalog.name)
         now = self._clock.now()
-        boundary = None if self._archived is None else self._archived.before(now)
+        closed = None if self._archived is None else self._archived.closed(now)
         batch = self._pipeline.run(raw, now)
         own_times = dict.fromkeys(batch.unmarked)
         records = self._marked(batch)
-        outcomes = self._insert(records, batch.parts, batch.letters, own_times, boundary)
+        outcomes = self._insert(records, batch.parts, batch.letters, own_times, closed)
         if batch.letters:
             self._dead_letters.add(batch.letters)
         reasons = Counter(letter.reason for letter in batch.letters)
@@ -113,16 +114,16 @@ class Process:
         parts: dict[int, list[Curated]],
         letters: list[DeadLetter],
         own_times: dict[int, None],
-        boundary: int | None,
+        closed: Closed | None,
     ) -> Counter[Outcome]:
         # What is archived is not inserted again, though the store would take it.
-        closed = {} if boundary is None else {place: r for place, r in records.items() if r.time < boundary}
-        for place in closed:
+        old = {} if closed is None else {place: r for place, r in records.items() if r.time < closed.before}
+        for place in old:
             del records[place]
         found = self._settle(self._curated.insert, records, parts, letters, own_times)
-        if closed:
-            found = [*found, *self._find_first(closed, parts, letters, own_times)]
-            records |= closed
+        if closed is not None and old:
+            found = [*found, *self._find_first(old, parts, letters, own_times, closed.wait)]
+            records |= old
         outcomes = Counter({Outcome.CURATED: len(found)})
         if any(found):
             firsts = Firsts(self._raw, self._pipeline)
@@ -137,7 +138,7 @@ class Process:
                 letters.append(_conflict(record, own_times.get(place, record.time), where))
         # Only now, since the further records of an event that lost must not be kept: all are of the one that was first.
         further = [part for place in sorted(parts) if place in records for part in parts[place]]
-        if further and closed:
+        if further and old:
             further = self._unfinished(further)
         if further:
             self._curated.insert(further)
@@ -145,24 +146,26 @@ class Process:
 
     def _find_first(
         self,
-        closed: dict[int, Curated],
+        old: dict[int, Curated],
         parts: dict[int, list[Curated]],
         letters: list[DeadLetter],
         own_times: dict[int, None],
+        wait: int,
     ) -> Sequence[Lineage | None]:
         """As an insertion would answer, for events behind the archive's boundary that are known; the others leave
-        ``closed`` and become dead letters.
+        ``old`` and become dead letters, once nobody can be inserting them any more.
         """
         if self._archived is None:
             return []
         answers: list[Lineage | None] = []
-        held = self._settle(self._archived.find, closed, parts, letters, own_times)
-        for (place, record), first in zip([*closed.items()], held, strict=True):
+        held = self._settle(self._archived.find, old, parts, letters, own_times)
+        for (place, record), first in zip([*old.items()], held, strict=True):
             if first is None:
-                wrong = Violation("", "before-archive-boundary", "Events of its time are archived; it is none of them.")
+                if wait:
+                    raise TransientError(f"Whether an event is too old can be told in {wait / 60_000_000:.1f} minutes.")
                 reason = Reason.BEFORE_ARCHIVE_BOUNDARY
-                letters.append(rejected_letter(record, own_times.get(place, record.time), reason, wrong))
-                del closed[place]
+                letters.append(rejected_letter(record, own_times.get(place, record.time), reason, BEHIND))
+                del old[place]
                 parts.pop(place, None)
             elif (first.receipt, first.index) == (record.receipt, record.index):
                 answers.append(None)

@@ -13,6 +13,13 @@ Where nobody else can insert from ``begin`` to ``finish`` (``margin`` 0; on one 
 by position: what the feed has shown is in the store, whole; what comes later is beyond that position. No clock is
 asked, so none can be wrong, and there is nothing to wait for. A rebuild that was interrupted begins anew, since others
 may have inserted meanwhile.
+
+What is dropped is deleted when nobody can write it any more, since rows that come later would stay for ever: nobody
+asks for them. Who could is whoever has read in the registry that the generation is fed: a projector, which lives no
+longer than a function does. So where others project, the margin must pass from an instant at which the registry was
+seen to say otherwise. A reader is never shown half of what is deleted: ``Generations.rows``. Only a rebuild of the
+dropped generation itself may last longer, on a machine that was asleep: it looks, after whatever it wrote, whether its
+generation is still there, and deletes what it wrote if not. What it wrote stays only if it dies before it looks.
 """
 
 from collections import defaultdict
@@ -26,11 +33,14 @@ from ..ports import Clock, Stores, ViewStore
 from ..records import Changes, Curated, RowKey, ViewRow
 from ..views.view import View
 from .archived import Archived
-from .generations import MAX_RACES, Generation, Generations, Registry, Superseded
+from .generations import DROPPED, MAX_RACES, Generation, Generations, Registry, Superseded
 from .project import fold_rows
 
-PROGRESS = "rebuilds"
-"""The rows that say how far each generation is built, under its number: [position as text, whether that is all]."""
+PROGRESS = RowKey(0, "[]")
+"""The row that says how far a generation is built: [position as text, whether that is all]."""
+
+TOGETHER = 1000
+"""Rows that are deleted with one call."""
 
 BEFORE_ALL = EARLIEST * TIE - 1
 """A position is a sort key less this, so that it is above 0."""
@@ -47,6 +57,11 @@ STACK_MARGIN = LONGEST_INSERTION + 2 * GREATEST_SKEW
 
 History = Callable[[str, int | None, int], Sequence[Curated]]
 """Up to so many (third) curated events of a type, in order of sort key, beyond one."""
+
+
+def progress_of(number: int) -> str:
+    """The name under which the view store has how far the generation of that number is built."""
+    return f"rebuild:{number}"
 
 
 @attrs.frozen
@@ -80,7 +95,9 @@ class Rebuild:
         """
         wanted = [*views]
         if self._margin:
-            return _tasks(self._generations.begin(wanted, self._clock.now() + self._margin, anew=anew), wanted)
+            registry = self._generations.begin(wanted, self._clock.now() + self._margin, anew=anew)
+            self._end(wanted)
+            return _tasks(registry, wanted)
         ends = self._ends(wanted)
         tasks = _tasks(self._generations.begin(wanted, None, ends, anew=True), wanted)
         for task in tasks:
@@ -107,7 +124,13 @@ class Rebuild:
         for task in tasks:
             if not progress[task.generation.number].done:
                 by_type[task.view.over].append(task)
-        return sum(self._step(name, together, progress, limit) for name, together in by_type.items())
+        try:
+            read = sum(self._step(name, together, progress, limit) for name, together in by_type.items())
+        except TransientError:
+            self._require(tasks)
+            raise
+        self._require(tasks)
+        return read
 
     def finish(self, tasks: Sequence[Task]) -> bool:
         """Switch readers to the new generations, all at once, if they are whole; say whether they are.
@@ -115,14 +138,34 @@ class Rebuild:
         They are not while ``step`` has something to read, or the live feed has brought less to a new generation than
         to the one that readers see. Raises ``Superseded``.
         """
+        self._require(tasks)
         if not all(each.done for each in self._progress(tasks).values()) or self._behind(tasks):
             return False
         self._generations.switch({task.view: task.generation.number for task in tasks})
+        self._end([task.view for task in tasks])
         return True
 
     def drop(self, views: Iterable[View]) -> Sequence[str]:
-        """Forget the generations that readers saw before; the names of their rows."""
-        return self._generations.drop(views)
+        """Drop the generations that readers saw before, and ``sweep``."""
+        wanted = [*views]
+        self._generations.drop(wanted)
+        return self.sweep(wanted)
+
+    def sweep(self, views: Iterable[View]) -> Sequence[str]:
+        """Delete the rows of dropped generations, those that earlier rebuilds left among them, as far as nobody can
+        write them any more; returns the names that their rows had. Cut off, it is finished by sweeping again.
+        """
+        wanted, gone = [*views], list[str]()
+        for view, generation in self._dropped(wanted):
+            if self._deletable_in(generation) == 0:
+                self._delete(view, generation)
+                self._generations.forget(view, generation.number)
+                gone.append(generation.rows_of(view))
+        return gone
+
+    def unswept(self, views: Iterable[View]) -> int | None:
+        """Microseconds until ``sweep`` can delete something, as the clock has it now; None where nothing is left."""
+        return min((self._deletable_in(generation) for _, generation in self._dropped([*views])), default=None)
 
     # ------------------------------------------------------------------------------------------------------------ parts
 
@@ -138,10 +181,32 @@ class Rebuild:
         return ends
 
     def _require(self, tasks: Iterable[Task]) -> None:
+        """Raise ``Superseded`` where a generation was dropped, once what was written of it since then is deleted."""
         registry = self._generations.read()
-        for task in tasks:
-            if all(one.number != task.generation.number for one in registry.of(task.view)):
-                raise Superseded(f"View {task.view.name!r} is being rebuilt anew by somebody else.")
+        dropped = [task for task in tasks if not registry.keeps(task.view, task.generation.number)]
+        for task in dropped:
+            self._delete(task.view, task.generation)
+        for task in dropped:
+            raise Superseded(f"View {task.view.name!r} is being rebuilt anew by somebody else.")
+
+    def _end(self, views: Sequence[View]) -> Registry:
+        """The registry, with instants from which on the margin is counted; who is alone counts none."""
+        return self._generations.end(views, self._clock.now) if self._margin else self._generations.read()
+
+    def _dropped(self, views: Sequence[View]) -> list[tuple[View, Generation]]:
+        registry = self._end(views)
+        return [(view, one) for view in views for one in registry.of(view) if one.state == DROPPED]
+
+    def _deletable_in(self, generation: Generation) -> int:
+        """Microseconds until nobody can write the rows of a dropped generation any more."""
+        if not self._margin or generation.ended is None:
+            return self._margin
+        return max(generation.ended + self._margin - self._clock.now(), 0)
+
+    def _delete(self, view: View, generation: Generation) -> None:
+        for name in (generation.rows_of(view), progress_of(generation.number)):
+            while self._views.forget(name, TOGETHER):
+                pass
 
     def _step(self, name: str, tasks: Sequence[Task], progress: Mapping[int, "_Progress"], limit: int) -> int:
         start = min(progress[task.generation.number].position for task in tasks)
@@ -152,7 +217,7 @@ class Rebuild:
             if positions and positions[-1] <= progress[number].position:
                 continue
             if events := [r for r in records if cut_off is None or r.curated_at < cut_off]:
-                fold_rows(self._views, task.view, task.rows, events, Changes(f"rebuild:{number}", positions, records))
+                fold_rows(self._views, task.view, task.rows, events, Changes(progress_of(number), positions, records))
             self._advance(number, _Progress(positions[-1] if positions else start, not positions))
         return len(records)
 
@@ -174,7 +239,7 @@ class Rebuild:
             if known.done or (reached.position <= known.position and not reached.done):
                 return  # somebody else is ahead
             states = (str(max(reached.position, known.position)), reached.done)
-            if not self._views.commit(PROGRESS, [ViewRow(RowKey(number, "[]"), states, {}, version)]):
+            if not self._views.commit(progress_of(number), [ViewRow(PROGRESS, states, {}, version)]):
                 return
         raise TransientError(f"The progress of generation {number} lost {MAX_RACES} races.")
 
@@ -194,8 +259,7 @@ class _Progress:
 
 def _progress(views: ViewStore, number: int) -> tuple[_Progress, int]:
     """How far a generation is, and the version of the row that says so."""
-    key = RowKey(number, "[]")
-    row = views.load(PROGRESS, [key]).get(key)
+    row = views.load(progress_of(number), [PROGRESS]).get(PROGRESS)
     if row is None:
         return _Progress(0, done=False), 0
     position, done = row.states

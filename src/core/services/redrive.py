@@ -5,16 +5,17 @@ longer gives the letter leaves it: what became of the event is durable by then. 
 redriving again.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from copy import copy
 from itertools import islice
+
+import msgspec
 
 from ..errors import PermanentError, StoreError, UnknownReceipt
 from ..ports import Stores
 from ..records import DeadLetter
-from ..redriving import Choice, Redriven, Returned, Step, Verdict
+from ..redriving import Choice, Failure, Redriven, Returned, Step, Verdict, failed_again
+from .outcomes import Given, Outcome, Outcomes
 from .process import Process, Processed
 from .rehearsal import rehearsal
 
@@ -25,17 +26,7 @@ BATCH = 500
 PLACES = 10_000
 """Occurrences at which a batch is full before that; one letter may have more."""
 PAGE = 1000
-REMEMBERED = 2_000_000
-"""Letters whose outcome is kept for the others of their receipts, in the same run; beyond it, receipts are processed
-for every batch that needs them.
-"""
-WEIGHT = 10
-"""Letters that take as much room as a receipt."""
-DETAILED = 20_000
-"""Those of which also what is wrong is kept, to be told."""
-
 Place = tuple[str, int]
-
 
 Placed = tuple[DeadLetter, Sequence[Place]]
 """A letter with the occurrences that are meant."""
@@ -125,40 +116,12 @@ class Redrive:
                 yield letter, places
 
 
-class _Outcome:
-    """What a receipt came to: which letters its events gave, or ``why`` it was not processed.
-
-    20 bytes a letter, in order of index, since all receipts of a run are remembered; ``details`` has whole letters.
-    """
-
-    __slots__ = ("_given", "details", "why")
-    _SIZE = 20
-
-    def __init__(self, letters: Mapping[int, DeadLetter], why: str | None = None) -> None:
-        self._given = b"".join(index.to_bytes(4) + bytes.fromhex(letters[index].id) for index in sorted(letters))
-        self.details, self.why = letters, why
-
-    def __len__(self) -> int:
-        return len(self._given) // self._SIZE
-
-    def given(self, index: int) -> str | None:
-        """The id of the letter that the event at an index gave."""
-        place = bisect_left(range(len(self)), index, key=self._index)
-        if place == len(self) or self._index(place) != index:
-            return None
-        return self._given[place * self._SIZE + 4 : (place + 1) * self._SIZE].hex()
-
-    def _index(self, place: int) -> int:
-        return int.from_bytes(self._given[place * self._SIZE : place * self._SIZE + 4])
-
-
 class _Run:
     """One run: what it has learned of receipts, and the occurrences that it put into other letters itself."""
 
     def __init__(self, process: Process, attempts: int | None, *, adopt: bool) -> None:
         self._process, self._attempts, self._adopt = process, attempts, adopt
-        self._outcomes: dict[str, _Outcome] = {}
-        self._room, self._detailed = REMEMBERED, DETAILED
+        self._outcomes = Outcomes()
         self._taken = 0
         self.moved: defaultdict[str, set[Place]] = defaultdict(set)
 
@@ -185,61 +148,71 @@ class _Run:
             self.moved[letter.id].update(letter.occurrences)
         return Returned(receipt, processed.entry)
 
-    def step(self, batch: Sequence[Placed]) -> tuple[Step, Mapping[str, Collection[Place]], Collection[str]]:
+    def step(self, batch: Sequence[Placed]) -> tuple[Step, Mapping[str, Collection[Place]], Collection[DeadLetter]]:
         """Process what the letters of a batch need, and say what to settle."""
-        wanted: defaultdict[str, set[int]] = defaultdict(set)
+        says: dict[str, Given] = {}
+        wanted: defaultdict[str, list[tuple[int, Given]]] = defaultdict(list)
         for letter, places in batch:
             if not self.skips(letter):
+                says[letter.id] = given = Given(letter.id, Failure.of(letter).digest)
                 for receipt, index in places:
-                    wanted[receipt].add(index)
+                    wanted[receipt].append((index, given))
         # Of other letters of the receipts nothing is settled; a store that keeps every copy may fold them, though.
         beside: set[str] = set()
+        self._outcomes.begin()
         outcomes = {receipt: self._outcome(receipt, wanted[receipt], beside) for receipt in sorted(wanted)}
         done: dict[str, Collection[Place]] = dict.fromkeys(beside, ())
-        failed: list[str] = []
+        failed: list[DeadLetter] = []
         results: list[Redriven] = []
         for letter, places in batch:
-            if self.skips(letter):
+            if letter.id not in says:
                 results.append(Redriven(letter, Verdict.SKIPPED))
                 continue
-            result, left, again = self._judged(letter, places, outcomes)
+            result, left, again = self._judged(letter, says[letter.id], places, outcomes)
             results.append(result)
             done[letter.id] = left
-            if again:
-                failed.append(letter.id)
+            if again is not None:
+                failed.append(again)
         return Step(results, receipts=self.taken()), done, failed
 
     def _judged(
-        self, letter: DeadLetter, places: Sequence[Place], outcomes: Mapping[str, _Outcome]
-    ) -> tuple[Redriven, Collection[Place], bool]:
-        """What became of a letter, the occurrences that it loses, and whether it failed again."""
+        self, letter: DeadLetter, says: Given, places: Sequence[Place], outcomes: Mapping[str, Outcome]
+    ) -> tuple[Redriven, Collection[Place], DeadLetter | None]:
+        """What became of a letter, the occurrences that it loses, and what it is from now on if it failed again."""
         held: str | None = None
+        again: bytes | None = None
         now: DeadLetter | None = None
         left: list[Place] = []
-        again = other = False
+        moved = False
         for receipt, index in places:
             outcome = outcomes[receipt]
             if outcome.why is not None:
                 held = held or outcome.why
                 continue
-            given, detail = outcome.given(index), outcome.details.get(index)
-            if given == letter.id:
-                again = True
-            else:
-                left.append((receipt, index))
-                if given is not None:
-                    other = True
-                    self.moved[given].add((receipt, index))
-            if detail is not None and (detail.id, detail.violations) != (letter.id, letter.violations):
-                now = now or detail
+            given = outcome.given(index)
+            if given is not None and given.letter == letter.id:
+                again = again or given.digest
+                continue
+            left.append((receipt, index))
+            if given is not None:
+                moved = True
+                self.moved[given.letter].add((receipt, index))
+                if now is None and (failure := self._outcomes.failures.get(given.digest)) is not None:
+                    now = _another(letter, given.letter, (receipt, index), failure)
+        verdict = Verdict.OTHER if moved else Verdict.PASSED
+        after: DeadLetter | None = None
+        if again is not None:
+            same = again == says.digest
+            after = failed_again(letter, Failure.of(letter) if same else self._outcomes.failures[again])
+            now = now if same else after
+            verdict = Verdict.SAME if after.fingerprint == letter.fingerprint else Verdict.OTHER
         if held is not None:
-            return Redriven(letter, Verdict.HELD, now, held), left, again
-        verdict = Verdict.SAME if again else Verdict.OTHER if other else Verdict.PASSED
-        return Redriven(letter, verdict, now), left, again
+            verdict = Verdict.HELD
+        return Redriven(letter, verdict, now, held), left, after
 
-    def _outcome(self, receipt: str, indexes: Collection[int], beside: set[str]) -> _Outcome:
-        """What a receipt comes to at these indexes; the ids of letters at others are added to ``beside``."""
-        known = self._outcomes.get(receipt)
+    def _outcome(self, receipt: str, wanted: Sequence[tuple[int, Given]], beside: set[str]) -> Outcome:
+        """What a receipt comes to; the ids of all the letters that it gives are added to ``beside``."""
+        known = self._outcomes.known(receipt, wanted)
         if known is not None:
             return known
         try:
@@ -247,28 +220,17 @@ class _Run:
         except StoreError:
             raise
         except PermanentError as error:
-            outcome, alone = _Outcome({}, str(error)), False
-        else:
-            outcome = _Outcome({index: letter for letter in processed.letters for _, index in letter.occurrences})
-            alone = processed.entry.events == 1
-            beside.update(islice((letter.id for letter in processed.letters), max(PLACES - len(beside), 0)))
-        if not alone:
-            self._remember(receipt, outcome)
-        outcome.details = {index: letter for index, letter in outcome.details.items() if index in indexes}
-        return outcome
-
-    def _remember(self, receipt: str, outcome: _Outcome) -> None:
-        """Keep an outcome if there is room, for the other letters of the receipt."""
-        letters = len(outcome)
-        if letters + WEIGHT > self._room:
-            return
-        self._room -= letters + WEIGHT
-        kept = self._outcomes[receipt] = copy(outcome)
-        if letters > self._detailed:
-            kept.details = {}
-        else:
-            self._detailed -= letters
+            return self._outcomes.add_failed(receipt, str(error))
+        beside.update(islice((letter.id for letter in processed.letters), max(PLACES - len(beside), 0)))
+        letters = {index: letter for letter in processed.letters for _, index in letter.occurrences}
+        indexes = {index for index, _ in wanted}
+        return self._outcomes.add(receipt, letters, indexes, alone=processed.entry.events == 1)
 
     def _processed(self, receipt: str) -> Processed:
         self._taken += 1
         return self._process.run(receipt, adopt=self._adopt)
+
+
+def _another(letter: DeadLetter, id: str, place: Place, failure: Failure) -> DeadLetter:
+    """The letter that an event gives instead of one that it gave before."""
+    return msgspec.structs.replace(letter, id=id, occurrences=(place,), seen=1, attempts=1, **failure._asdict())

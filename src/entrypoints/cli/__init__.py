@@ -3,7 +3,22 @@
 import click
 
 from ... import __version__
-from . import archive, backfill, catalog, dead_letters, events, jobs, rebuild, reconcile, restore, run, sample, view
+from . import (
+    archive,
+    backfill,
+    catalog,
+    cost,
+    dead_letters,
+    events,
+    jobs,
+    ops,
+    rebuild,
+    reconcile,
+    restore,
+    run,
+    sample,
+    view,
+)
 from .exits import Commands
 
 
@@ -39,5 +54,7 @@ for _command in (
     restore.restore,
     reconcile.reconcile,
     catalog.catalog,
+    ops.ops,
+    cost.cost,
 ):
     main.add_command(_command)

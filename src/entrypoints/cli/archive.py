@@ -97,7 +97,7 @@ def types_of(catalog: "Catalog", wanted: Sequence[str], beside: Sequence[str] = 
     known = sorted({*catalog.types, *beside})
     for name in wanted:
         if name not in known:
-            raise Fault(f"There is no event type {name!r}; the catalog has {', '.join(sorted(catalog.types))}.")
+            raise Fault(f"There is no event type {name!r}; the catalog has {', '.join(sorted(catalog.declared))}.")
     return [*dict.fromkeys(wanted)] or known
 
 

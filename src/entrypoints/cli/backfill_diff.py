@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...core.diffs import Category
 from .backfill_files import chunks_of, counted_bytes, how_read
-from .diff_output import Report
+from .diff_output import Report, told_of_archived
 from .exits import FAILED, OK, warn
 from .options import Site, Span
 from .output import print_json
@@ -58,21 +59,25 @@ def replace(site: Site, types: tuple[str, ...], span: Span, *, lose: bool, yes: 
             for raw in _own(platform, types, span):
                 done.merge(service.receipt(raw))
             platform.work.project()
-        views = sorted(view.name for view in platform.catalog.views.values() if view.over in done.types)
+        views = sorted(view.name for view in service.outdated(platform.catalog.views.values()))
     if form:
-        names = ("receipts", "replaced", "inserted", "lost", "kept", "waiting")
+        names = ("receipts", "replaced", "inserted", "lost", "kept", "archived", "waiting")
         print_json({**{name: getattr(done, name) for name in names}, "rebuild": views, "diff": report.as_dict()})
     else:
         click.echo(f"{done.replaced:,} events were replaced, {done.lost:,} left the store, {done.kept:,} were kept.")
+        if done.archived:
+            click.echo(told_of_archived(done.archived))
     if views:
-        warn(f"Views follow when they are rebuilt: millrace rebuild {' '.join(views)}")
+        warn(f"Views follow when they are rebuilt: millrace rebuild --anew {' '.join(views)}")
     return OK
 
 
 def _confirm(report: Report, *, lose: bool) -> None:
-    totals = report.totals.categories
-    lost = f", and {totals['lost']:,} would be lost" if lose and totals["lost"] else ""
-    click.confirm(f"Replace {totals['changed']:,} stored events{lost}?", abort=True, err=True)
+    changed, gone = (
+        report.totals.categories[name] - report.totals.archived[name] for name in (Category.CHANGED, Category.LOST)
+    )
+    lost = f", and {gone:,} would be lost" if lose and gone else ""
+    click.confirm(f"Replace {changed:,} stored events{lost}?", abort=True, err=True)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def schema(*, type: str, version: int | None, site: Site, **_: Any) -> None:
 
     loaded = site.load()
     if type not in loaded.types:
-        raise Fault(f"There is no event type {type!r}; the catalog has {', '.join(sorted(loaded.types))}.")
+        raise Fault(f"There is no event type {type!r}; the catalog has {', '.join(sorted(loaded.declared))}.")
     declared = loaded.types[type]
     if version not in (None, declared.version):
         known = f"version {declared.version}; older ones are upcast to it" if declared.upcasters else "version 1"

@@ -90,9 +90,9 @@ def _tell_that_it_fits(loaded: "Catalog", form: str | None) -> None:
 
     Pipeline(loaded)  # compiles everything there is
     if form:
-        print_json({"holds": True, "catalog": loaded.name, "types": len(loaded.types), "views": len(loaded.views)})
+        print_json({"holds": True, "catalog": loaded.name, "types": len(loaded.declared), "views": len(loaded.views)})
     else:
-        click.echo(f"The catalog {loaded.name!r} fits together: {len(loaded.types)} types, {len(loaded.views)} views.")
+        click.echo(f"The catalog {loaded.name!r} fits together: {len(loaded.declared)} types, {len(loaded.views)} views.")
 
 
 @contextmanager

@@ -15,6 +15,8 @@ SAMPLED = 5
 """Events shown of each category."""
 UNSAMPLED = frozenset({"same", "duplicate"})
 """Categories of which nobody wants to see examples."""
+TO_REACH_THE_ARCHIVE = "millrace restore, millrace backfill --replace, and millrace archive again"
+"""How a catalog is applied to archived events."""
 _PLACES = 20
 _LONGEST = 60
 
@@ -79,6 +81,17 @@ class Report:
         if sample := self.sample():
             click.echo()
             print_table(["category", "type", "id", "what", "receipt", "index"], [*map(_line, sample)])
+        if totals.out_of_reach:
+            click.echo()
+            click.echo(told_of_archived(totals.out_of_reach))
+
+
+def told_of_archived(count: int) -> str:
+    """The sentence about archived events that would be lost or changed."""
+    return (
+        f"{count:,} of the events that would be lost or changed are archived; replacing leaves these as they are. "
+        f"What applies the catalog to them: {TO_REACH_THE_ARCHIVE}."
+    )
 
 
 def diff_row(diff: "EventDiff") -> dict[str, Any]:
@@ -91,6 +104,8 @@ def diff_row(diff: "EventDiff") -> dict[str, Any]:
         "receipt": diff.receipt,
         "index": diff.index,
     }
+    if diff.archived:
+        row["archived"] = True
     if diff.reason is not None:
         row["reason"] = diff.reason
     if diff.violations:

@@ -95,11 +95,10 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _require_known(platform: "Platform", event_type: str, *, archived: bool) -> None:
     from ...core.identity import EARLIEST, LATEST
 
-    known = platform.catalog.types
-    if event_type in known:
+    if event_type in platform.catalog.types:
         return
     if not _pages(platform, event_type, Span(EARLIEST, LATEST + 1), archived=archived)(None):
-        raise Fault(f"There is no event type {event_type!r}; the catalog has {', '.join(sorted(known))}.")
+        raise Fault(f"There is no event type {event_type!r}; the catalog has {', '.join(sorted(platform.catalog.declared))}.")
 
 
 def _matching(page: "_Page", wanted: Sequence[tuple[str, str]], *, tell: bool = True) -> Iterator[dict[str, Any]]:

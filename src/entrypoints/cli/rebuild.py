@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ...core.catalog import Catalog
     from ...core.services.rebuild import Rebuild, Task
     from ...core.views.view import View
+    from ..platform import Platform
 
 _LONGEST_SLEEP = 30.0
 
@@ -27,8 +28,10 @@ _LONGEST_SLEEP = 30.0
 @click.option(
     "--drop-old/--keep-old",
     "drop",
-    help="Forget the generations that readers saw before, or keep them.  [default: keep]",
+    default=None,
+    help="Delete the generations that readers saw before, or keep them.  [default: keep]",
 )
+@click.option("--drop-only", is_flag=True, help="Build nothing, only delete what readers saw before.")
 @click.option(
     "--anew",
     is_flag=True,
@@ -36,7 +39,16 @@ _LONGEST_SLEEP = 30.0
 )
 @as_json
 @on_a_site
-def rebuild(*, names: Sequence[str], every: bool, drop: bool, anew: bool, form: str | None, site: Site) -> None:
+def rebuild(
+    *,
+    names: Sequence[str],
+    every: bool,
+    drop: bool | None,
+    drop_only: bool,
+    anew: bool,
+    form: str | None,
+    site: Site,
+) -> None:
     """Build views from all curated events into a new generation, then let readers see it.
 
     Until then they see the old one. A view that was added to a catalog is filled by rebuilding it; so is every view
@@ -44,41 +56,41 @@ def rebuild(*, names: Sequence[str], every: bool, drop: bool, anew: bool, form: 
 
     On one machine nobody else may write to the store meanwhile. On a stack, events go on arriving: the command first
     waits until all that is being inserted when it begins is in the store, some 50 minutes. It can be interrupted: the
-    same command goes on where it was, and several at once do no harm.
+    same command goes on where it was, and several at once do no harm. With --drop-old it waits once more, until nobody
+    can write to what readers saw before, some 25 minutes. From then on --drop-only goes on, after an interruption.
 
     \b
     Examples:
       millrace rebuild revenue
       millrace rebuild --all --drop-old
+      millrace rebuild --all --drop-only
       millrace rebuild revenue --store aws:my-stack --json
     """
     from ...core.services.rebuild import STACK_MARGIN, Rebuild
 
+    if drop_only and (anew or drop is False):
+        odd = "--anew" if anew else "--keep-old"
+        raise click.UsageError(f"--drop-only builds nothing and keeps nothing: leave out {odd}.")
     with site.open(write=True) as platform:
         views = _views(platform.catalog, names, every=every)
         service = Rebuild(platform.stores, platform.clock, margin=STACK_MARGIN if platform.attended else 0)
-        tasks = service.begin(views, anew=anew)
-        _wait(service, tasks)
-        started, read = time.perf_counter(), 0
-        with _progress(site.log) as advance:
-            while count := service.step(tasks):
-                read += count
-                advance(count)
-                site.log.debug("views.folded", views=[view.name for view in views], events=read)
-        if not service.finish(tasks):
-            raise Fault("The new generation is not whole yet: run the command again.", code=1)
-        dropped = service.drop(views) if drop else ()
+        tasks, read, seconds = ([], 0, 0.0) if drop_only else _build(service, platform, views, site.log, anew=anew)
+        dropped = _drop(service, views) if drop or drop_only else len(service.sweep(views))
     report: dict[str, Any] = {
         "views": [{"view": task.view.name, "generation": task.generation.number} for task in tasks],
         "events": read,
-        "seconds": round(time.perf_counter() - started, 3),
-        "dropped": len(dropped),
+        "seconds": round(seconds, 3),
+        "dropped": dropped,
     }
     if form:
         print_json(report)
         return
     facts = {task.view.name: f"generation {task.generation.number}" for task in tasks}
-    print_facts({**facts, "events read": f"{read:,}", "seconds": f"{report['seconds']:,.2f}"})
+    if not drop_only:
+        facts |= {"events read": f"{read:,}", "seconds": f"{seconds:,.2f}"}
+    if dropped or drop or drop_only:
+        facts["deleted"] = f"{dropped:,} old generation{'' if dropped == 1 else 's'}"
+    print_facts(facts)
 
 
 def _views(catalog: "Catalog", names: Sequence[str], *, every: bool) -> "list[View]":
@@ -93,18 +105,57 @@ def _views(catalog: "Catalog", names: Sequence[str], *, every: bool) -> "list[Vi
     return [catalog.views[name] for name in dict.fromkeys(names or catalog.views)]
 
 
+def _build(
+    service: "Rebuild", platform: "Platform", views: "Sequence[View]", log: Log, *, anew: bool
+) -> "tuple[Sequence[Task], int, float]":
+    """Build the views and let readers see them: what was built, how many events were read, and the seconds it took."""
+    tasks = service.begin(views, anew=anew)
+    _wait(service, tasks)
+    started, read = time.perf_counter(), 0
+    with _progress(log) as advance:
+        while count := service.step(tasks):
+            read += count
+            advance(count)
+            log.debug("views.folded", views=[view.name for view in views], events=read)
+    # On a stack nobody reads on from cursors but commands. Where one has, the new generation's may never follow.
+    while not service.finish(tasks):
+        if platform.project.step():
+            continue
+        raise Fault("The new generation is not whole yet: run the command again.", code=1)
+    return tasks, read, time.perf_counter() - started
+
+
 def _wait(service: "Rebuild", tasks: "Sequence[Task]", sleep: Callable[[float], None] = time.sleep) -> None:
     """Let the time pass until the rebuild may read, saying once how long that is."""
     told = False
     while wait := service.wait(tasks) / 1_000_000:
         if not told:
-            minutes = max(round(wait / 60), 1)
             warn(
-                f"Waiting {minutes} minutes, until all that is being inserted now is in the store; "
+                f"Waiting {_minutes(wait)}, until all that is being inserted now is in the store; "
                 "after an interruption, the same command goes on"
             )
             told = True
         sleep(min(wait, _LONGEST_SLEEP))
+
+
+def _drop(service: "Rebuild", views: "Sequence[View]", sleep: Callable[[float], None] = time.sleep) -> int:
+    """Drop what readers saw before, and delete it once nobody can write to it; how many generations."""
+    dropped, told = len(service.drop(views)), False
+    while (left := service.unswept(views)) is not None:
+        if left and not told:
+            warn(
+                f"Waiting {_minutes(left / 1_000_000)}, until nobody can write to what is deleted; "
+                "after an interruption, --drop-only goes on"
+            )
+            told = True
+        sleep(min(left / 1_000_000, _LONGEST_SLEEP))
+        dropped += len(service.sweep(views))
+    return dropped
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(round(seconds / 60), 1)
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
 @contextmanager

@@ -39,6 +39,8 @@ def reconcile(*, repair: bool, form: str | None, span: Span, site: Site) -> int:
       millrace reconcile
       millrace reconcile --since 24h --repair --json
     """
+    from ...core.services.boundary import Boundaries
+
     with site.open(write=repair) as platform:
         account = _account(platform, span)
         resent = 0
@@ -47,11 +49,14 @@ def reconcile(*, repair: bool, form: str | None, span: Span, site: Site) -> int:
             for _ in platform.work.drain(adopt=True):
                 pass
             account = _account(platform, span)
+        boundary = Boundaries(platform.stores.views).read()
     report = _report(account, mended=platform.mended, resent=resent)
     if form:
         print_json(report)
     else:
         _print(report)
+    if boundary is not None and account.kept is not None and account.kept < account.curated:
+        warn(_told_of_the_archive(account.curated - account.kept, boundary.before))
     if not account.holds and platform.busy:
         warn("Another process is writing to the store; what it has in hand counts as missing")
     return OK if account.holds else FAILED
@@ -73,6 +78,16 @@ def _report(account: "Account", *, mended: int, resent: int) -> dict[str, Any]:
         "mended": mended,
         "resent": resent,
     }
+
+
+def _told_of_the_archive(missing: int, before: int) -> str:
+    from ...core.times import format_time
+
+    return (
+        f"Events before {format_time(before)} are archived, and {missing:,} events are neither in the store nor in the "
+        "archive. Bring the files of the archive back; if they are gone, backfill a new store from the raw log of this "
+        "one"
+    )
 
 
 def _print(report: dict[str, Any]) -> None:

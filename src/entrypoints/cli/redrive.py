@@ -38,7 +38,7 @@ VERDICTS = {
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Leave alone what has failed so often, the first time counted.",
+    help="Leave alone what has failed so often in the same way, the first time counted.",
 )
 @click.option("--force", is_flag=True, help="Redrive however often it has failed.")
 @click.option("--adopt", is_flag=True, help="Also what was accepted under another catalog.")
@@ -60,10 +60,12 @@ def redrive(
 ) -> int:
     """Process dead letters again, under the catalog as it is now.
 
-    What passes now stops being a dead letter, as soon as what became of it is durable. What fails in the same way stays
-    and counts one attempt more; what fails in another way becomes another dead letter. Receipts that the queue gave up
-    after too many deliveries are processed, too, unless letters are chosen by reason, type or fingerprint. Redriving
-    again, or while events arrive, changes nothing else; after a crash it finishes what was begun.
+    What passes now stops being a dead letter, as soon as what became of it is durable. What fails in the same way (the
+    fingerprint is the same) stays and counts one attempt more, in the words of today. What fails in another way says so
+    from then on, and its attempts begin at 1 again; for another reason it becomes another dead letter. Receipts that
+    the queue gave up after too many deliveries are processed, too, unless letters are chosen by reason, type or
+    fingerprint. Redriving again, or while events arrive, changes nothing else; after a crash it finishes what was
+    begun.
 
     Exits with 1 where something that was tried is a dead letter still, and with 0 after a dry run. --json prints totals
     and a sample of each kind, --ndjson every dead letter with what became of it.
@@ -191,8 +193,11 @@ def _paced(
 
 
 def _redriven(result: "Redriven", *, counted: bool) -> Mapping[str, Any]:
-    letter, now = result.letter, result.now
-    again = counted and result.verdict == "same"
+    letter, now, attempts = result.letter, result.now, result.letter.attempts
+    if counted and now is not None and now.id == letter.id:
+        attempts = now.attempts
+    elif counted and result.verdict == "same":
+        attempts += 1
     return {
         "id": letter.id,
         "verdict": result.verdict.value,
@@ -202,7 +207,7 @@ def _redriven(result: "Redriven", *, counted: bool) -> Mapping[str, Any]:
         "receipt": letter.receipt,
         "index": letter.index,
         "seen": letter.seen,
-        "attempts": letter.attempts + again,
+        "attempts": attempts,
         "violations": violations(letter),
         "now": None if now is None else {"id": now.id, "reason": now.reason, "violations": violations(now)},
         "why": result.why,

@@ -19,7 +19,8 @@ def restore(*, types: Sequence[str], form: str | None, span: Span, site: Site) -
     """Bring archived events back into the curated store, as they were.
 
     --since and --until choose by event time. What is in the store already stays as it is. Views have counted these
-    events, and do not change. The archive keeps its files, and the next millrace archive takes the events out again.
+    events, and do not change. The archive keeps its files, and the next millrace archive takes the events out again, as
+    they are by then: so a changed catalog is applied to archived events (millrace backfill --replace).
 
     \b
     Examples:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ...core.views.view import View
     from ..platform import Platform
 
-_PAGE = 1000
-
 
 @click.command
 @click.argument("name")
@@ -84,11 +82,7 @@ def _fields(view: "View", groups: Sequence[str]) -> tuple[str, ...]:
 def _rows(platform: "Platform", view: "View", span: Span) -> Iterator["ViewRow"]:
     from ...core.services.generations import Generations
 
-    views, after = platform.stores.views, None
-    name = Generations(views).current_rows(view)
-    while page := views.rows(name, since=span.since, until=span.until, after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].key
+    return Generations(platform.stores.views).rows(view, since=span.since, until=span.until)
 
 
 def _total(view: "View", rows: Sequence["ViewRow"]) -> dict[str, Any]:

@@ -25,6 +25,6 @@ def schema(site: Site, _: Request, segments: Sequence[str]) -> Response:
 
     declared = site.catalog.types.get(segments[0])
     if declared is None:
-        raise not_found(f"There is no such event type; the catalog has {', '.join(sorted(site.catalog.types))}.")
+        raise not_found(f"There is no such event type; the catalog has {', '.join(sorted(site.catalog.declared))}.")
     body = msgspec.json.Encoder(decimal_format="number").encode(json_schema(site.catalog.name, declared))
     return Response(status=HTTPStatus.OK, headers={"content-type": SCHEMA}, body=body)

@@ -45,8 +45,7 @@ def _rows(site: Site, event_type: str, page: Page, after: int | None) -> Iterato
 
 
 def _require_known(site: Site, event_type: str) -> None:
-    known = site.catalog.types
-    if event_type in known:
+    if event_type in site.catalog.types:
         return
     if not site.stores.curated.query(event_type, since=EARLIEST, until=LATEST + 1, after=None, limit=1):
-        raise not_found(f"There is no such event type; the catalog has {', '.join(sorted(known))}.")
+        raise not_found(f"There is no such event type; the catalog has {', '.join(sorted(site.catalog.declared))}.")

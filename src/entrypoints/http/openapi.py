@@ -40,7 +40,7 @@ def describe(site: Site) -> Description:
     from ... import __version__
 
     catalog = site.catalog
-    types, views, sources = (sorted(names) for names in (catalog.types, catalog.views, catalog.sources))
+    types, views, sources = (sorted(names) for names in (catalog.declared, catalog.views, catalog.sources))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Millrace", "version": __version__, "description": f"Events of the catalog {catalog.name}."},

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from ...core.canonical import canonical_text
 from ...core.identity import EARLIEST, LATEST
-from ...core.records import ViewRow
 from ...core.services.generations import Generations
 from ...core.views.projection import results
 from ...core.views.view import View
@@ -16,8 +15,6 @@ from .pages import page_response
 from .parameters import Page, page_of, read_cursor
 from .problems import bad_request, not_found
 from .site import Site
-
-_PAGE = 1000
 
 
 class Place(NamedTuple):
@@ -63,18 +60,10 @@ def _shown(
 ) -> Iterator[tuple[Place, dict[str, Any]]]:
     # A window is merged as a whole, so a page that ends within one reads it again to go on.
     since = page.since if after is None else max(page.since, after.window)
-    rows = _rows(site, declared, since, page.until)
+    generations = Generations(site.stores.views)
+    rows = generations.rows(declared, since=since, until=page.until)
     for _, members in groupby(rows, key=lambda row: row.key.window):
         for result in results(declared, members, by):
             place = Place(result.window, canonical_text(list(result.group.values())))
             if after is None or place > after:
                 yield place, view_row(result)
-
-
-def _rows(site: Site, declared: View, since: int, until: int) -> Iterator[ViewRow]:
-    views, after = site.stores.views, None
-    generations = Generations(views)
-    name = generations.current_rows(declared)
-    while found := views.rows(name, since=since, until=until, after=after, limit=_PAGE):
-        yield from found
-        after = found[-1].key

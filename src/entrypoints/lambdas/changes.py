@@ -1,11 +1,13 @@
 """A batch of the stream of curated events: decoded, folded into the views, and what failed named to Lambda."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...adapters.aws.feed import change_of
+from ...adapters.aws.feed import change_of, time_of_deleted
 from ...core.errors import StoreError, TransientError
 from ...core.records import Changes, Curated
+from ...core.services.boundary import Boundaries
+from ...core.times import format_time
 from .arrivals import STREAM, UnexpectedEvent, part
 from .function import Invocation
 from .measures import Measure
@@ -23,17 +25,11 @@ def fold_batch(event: Mapping[str, Any], invocation: Invocation) -> dict[str, An
             "the event source mapping must set TumblingWindowInSeconds."
         )
     origin = part(event, STREAM, "shardId", str)
-    changes = _changes(event, origin, invocation)
-    failures: list[dict[str, str]] = []
-    if changes.records:
-        failures = _folded(changes, event["Records"], invocation)
-    return {"state": {}, "batchItemFailures": failures}
-
-
-def _folded(changes: Changes, records: list[Any], invocation: Invocation) -> list[dict[str, str]]:
-    services = invocation.services
+    changes, records = _changes(event, origin, invocation), event["Records"]
     try:
-        services.project.fold(changes)
+        if changes.records:
+            _fold(changes, invocation)
+        _tell_deleted(origin, records, invocation)
     except TransientError as error:
         first = records[0]["dynamodb"]["SequenceNumber"]
         invocation.log.warning(
@@ -44,7 +40,13 @@ def _folded(changes: Changes, records: list[Any], invocation: Invocation) -> lis
             cause=str(error),
         )
         invocation.metrics.count(Measure.DEFERRED, len(changes.records))
-        return [{"itemIdentifier": first}]
+        return {"state": {}, "batchItemFailures": [{"itemIdentifier": first}]}
+    return {"state": {}, "batchItemFailures": []}
+
+
+def _fold(changes: Changes, invocation: Invocation) -> None:
+    services = invocation.services
+    services.project.fold(changes)
     lag = (services.clock.now() - min(record.curated_at for record in changes.records)) // 1000
     invocation.metrics.count(Measure.FOLDED, len(changes.records))
     invocation.metrics.milliseconds(Measure.VIEW_LAG, lag)
@@ -56,7 +58,21 @@ def _folded(changes: Changes, records: list[Any], invocation: Invocation) -> lis
         milliseconds_since_curated=lag,
         milliseconds=invocation.milliseconds(),
     )
-    return []
+
+
+def _tell_deleted(origin: str, records: Iterable[Mapping[str, Any]], invocation: Invocation) -> None:
+    """Count the events that were deleted from the curated store though the archive does not have them: those that are
+    not behind its boundary. Views keep counting them.
+    """
+    times = [at for record in records if (at := time_of_deleted(record)) is not None]
+    boundary = Boundaries(invocation.services.stores.views).read() if times else None
+    deleted = [at for at in times if boundary is None or at >= boundary.before]
+    if deleted:
+        invocation.log.error(
+            "events.deleted", origin=origin, events=len(deleted), earliest=format_time(min(deleted)),
+            latest=format_time(max(deleted)), error="deleted from the curated store, and not archived",
+        )  # fmt: skip
+        invocation.metrics.count(Measure.DELETED, len(deleted))
 
 
 def _changes(event: Mapping[str, Any], origin: str, invocation: Invocation) -> Changes:

@@ -40,6 +40,9 @@ class Measure(StrEnum):
     REFUSED = "Refused"
     """Changes passed over, since what was inserted is no curated event."""
 
+    DELETED = "Deleted"
+    """Curated events that were deleted and are not archived."""
+
     RECONCILED = "Reconciled"
     """Receipts that a sweep has looked at."""
 
@@ -79,6 +82,7 @@ WRITTEN: Final[Mapping[Measure, Written]] = MappingProxyType(
         Measure.FOLDED: Written(COUNT, ("analytics",)),
         Measure.VIEW_LAG: Written(MILLISECONDS, ("analytics",)),
         Measure.REFUSED: Written(COUNT, ("analytics",)),
+        Measure.DELETED: Written(COUNT, ("analytics",)),
         Measure.RECONCILED: Written(COUNT, ("analytics",)),
         Measure.MISSING: Written(COUNT, ("analytics",)),
         Measure.UNBALANCED: Written(COUNT, ("analytics",)),

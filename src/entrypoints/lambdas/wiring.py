@@ -105,12 +105,13 @@ class StackServices:
 
     @cached_property
     def process(self) -> "Process":
+        from ...core.services.archive import STACK_MARGIN
         from ...core.services.archived import Archived
         from ...core.services.boundary import REMEMBERED
         from ...core.services.process import Process
 
         it = self.stores
-        archived = Archived(it, remember=REMEMBERED)
+        archived = Archived(it, remember=REMEMBERED, margin=STACK_MARGIN)
         return Process(self.pipeline, it.raw, it.curated, it.dead_letters, it.ledger, self.clock, archived)
 
     @cached_property

@@ -116,7 +116,7 @@ CONDITIONS: Final = (
         severity=Severity.P1,
         means="The stream forgot changes before the views could fold them, or the timer could not call the sweep.",
         threshold="a message in changes-dlq",
-        first="millrace ops errors analytics",
+        first="millrace ops undelivered",
     ),
     Condition(
         name="changes-refused",
@@ -124,6 +124,13 @@ CONDITIONS: Final = (
         means="Items were inserted into CuratedEvents that are no curated events; the views passed them over.",
         threshold="an item within the last hour",
         first="millrace ops logs analytics --errors --since 2h",
+    ),
+    Condition(
+        name="events-deleted",
+        severity=Severity.P1,
+        means="Curated events were deleted that the archive does not have; queries miss them, views still count them.",
+        threshold="an event within the last hour",
+        first="millrace reconcile",
     ),
     Condition(
         name="stream-expiring",
@@ -228,7 +235,7 @@ CONDITIONS: Final = (
         severity=Severity.P3,
         means="Queries of events and views take long.",
         threshold="p95 over 2 s in 2 of 3 times 15 minutes, each with 20 queries or more",
-        first="millrace ops performance",
+        first="millrace ops performance query",
     ),
     Condition(
         name="dead-letters",

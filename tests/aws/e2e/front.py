@@ -35,6 +35,8 @@ class Front:
     invoke: Invoke = attrs.field(default=lambda name, payload: Answer(b"null"))
     down: set[str] = attrs.field(factory=set)
     """Prefixes of the ``X-Amz-Target`` of services that are down: "DynamoDB_20120810"."""
+    throttled: dict[str, int] = attrs.field(factory=dict)
+    """Tables that take no more writes for the moment, each with how many they have refused."""
     _upstream: urllib3.PoolManager = attrs.field(factory=lambda: urllib3.PoolManager(maxsize=20, retries=False))
 
     @property
@@ -58,6 +60,11 @@ class Front:
         if request.headers.get("X-Amz-Target", "").partition(".")[0] in self.down:
             document = json.dumps({"__type": "InternalServerError", "message": "down, by the test"})
             return Response(document, 500, content_type="application/x-amz-json-1.0")
+        if table := self._refusing(request):
+            self.throttled[table] += 1
+            name = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+            document = json.dumps({"__type": name, "message": "throttled, by the test"})
+            return Response(document, 400, content_type="application/x-amz-json-1.0")
         got = self._upstream.request(
             request.method,
             f"{self.moto_url}{request.full_path.removesuffix('?')}",
@@ -67,6 +74,13 @@ class Front:
         )
         kept = [(name, value) for name, value in got.headers.items() if name.lower() not in _HOP_BY_HOP]
         return Response(got.data, got.status, kept)
+
+    def _refusing(self, request: Request) -> str | None:
+        """The throttled table that a request writes to."""
+        if not request.headers.get("X-Amz-Target", "").endswith((".PutItem", ".UpdateItem", ".BatchWriteItem")):
+            return None
+        body = request.get_data()
+        return next((table for table in [*self.throttled] if f'"{table}"'.encode() in body), None)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -134,6 +134,11 @@ class Function:
             self._fails = False
 
     @property
+    def started(self) -> bool:
+        """Whether it has taken what it was invoked with. One that failed while it started has not."""
+        return self._api.events.empty()
+
+    @property
     def log(self) -> str:
         """Everything it has printed."""
         return self._log.read_text("utf-8", "replace")

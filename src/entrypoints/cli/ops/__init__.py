@@ -2,6 +2,25 @@
 
 import click
 
+from . import (
+    alarms,
+    audit,
+    backup,
+    deploy,
+    drill,
+    health,
+    incident,
+    logs,
+    replicate,
+    restore,
+    rollback,
+    slo,
+    traces,
+    undelivered,
+    upkeep,
+    verify,
+)
+
 
 @click.group()
 def ops() -> None:
@@ -17,5 +36,28 @@ def ops() -> None:
     """
 
 
-for _command in ():
+for _command in (
+    health.health,
+    slo.slo,
+    alarms.alarms,
+    logs.errors,
+    logs.logs,
+    traces.trace,
+    traces.service_map,
+    undelivered.undelivered,
+    deploy.deploy,
+    verify.verify,
+    rollback.rollback,
+    backup.backup,
+    restore.restore,
+    backup.pitr,
+    replicate.replicate,
+    drill.disaster_drill,
+    audit.audit_iam,
+    upkeep.runtimes,
+    upkeep.retention,
+    upkeep.cost,
+    upkeep.performance,
+    incident.incident,
+):
     ops.add_command(_command)

@@ -1,5 +1,7 @@
 """Options that the operations share: which stack, how a change is made."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +27,7 @@ def on_a_stack(command: Command) -> Command:
         help="The stack (env MILLRACE_STORE).",
     )
     def with_stack(*args: Any, store: str, **rest: Any) -> Any:
-        return command(*args, stack=_opened(store), **rest)
+        return command(*args, stack=opened(store), **rest)
 
     return named_after(command, with_stack)
 
@@ -35,14 +37,22 @@ def changing(command: Command) -> Command:
     return dry_run(yes(command))
 
 
-def _opened(store: str) -> "Stack":
+def opened(store: str) -> "Stack":
+    """The stack that a store URL names. Raises ``UsageError`` for any other store, ``StoreError`` where it is none."""
     scheme, _, name = store.partition(":")
     if scheme != "aws" or not name:
         raise click.UsageError(f"{store!r} is no stack: operations are for what runs on AWS, --store aws:STACK.")
-    try:
+    with needing_aws():
         from ...ops.stack import open_stack
+    return open_stack(name)
+
+
+@contextmanager
+def needing_aws() -> Iterator[None]:
+    """For imports: a sentence where the extra is not installed."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name != "botocore":
             raise
         raise Fault("Operations need the extra aws: pip install 'millrace[aws]'") from None
-    return open_stack(name)

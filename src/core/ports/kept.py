@@ -1,16 +1,11 @@
-"""The ports: what the core needs of its surroundings. Each docstring is the contract every adapter is tested for.
-
-Every method may raise ``TransientError``; a call that raised it may or may not have taken effect, and may be made
-again. Adapters translate their backend's errors into these two branches and swallow none.
-"""
+"""The ports of what is kept: receipts, events, changes, views, ledger, queue, dead letters and files."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
-from .jobs import JobEvent, JobSpec, JobStatus, State
-from .records import (
+from ..records import (
     Changes,
     Curated,
     DeadLetter,
@@ -22,22 +17,6 @@ from .records import (
     RowKey,
     ViewRow,
 )
-
-
-class Clock(Protocol):
-    """Where the time comes from."""
-
-    def now(self) -> int:
-        """Microseconds since the epoch. May jump."""
-        ...
-
-
-class ReceiptIds(Protocol):
-    """Where receipt ids come from."""
-
-    def new(self, received_at: int) -> str:
-        """A fresh UUIDv7 (RFC 9562) as text, whose time is ``received_at`` in milliseconds."""
-        ...
 
 
 class RawStore(Protocol):
@@ -164,6 +143,14 @@ class ViewStore(Protocol):
         """Raise the cursor to ``position``; a lower one changes nothing."""
         ...
 
+    def forget(self, view: str, limit: int) -> int:
+        """Delete up to ``limit`` of a view's cursors and rows, the cursors first; how many: 0 when none is left.
+
+        Each by itself is atomic; after a ``TransientError`` any of them may be gone. A row that is gone is one that was
+        never committed, so a view is rid of its rows for good only when nobody writes it any more.
+        """
+        ...
+
 
 class Ledger(Protocol):
     """One entry per receipt."""
@@ -227,11 +214,12 @@ class DeadLetters(Protocol):
         """Every (receipt, index) of those of the letters that exist, in order."""
         ...
 
-    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[str] = ()) -> None:
-        """Take these occurrences out of their letters, and count one attempt more for those that ``failed`` again.
+    def settle(self, done: Mapping[str, Collection[tuple[str, int]]], failed: Collection[DeadLetter] = ()) -> None:
+        """Take the occurrences that are ``done`` out of their letters, and put each that ``failed`` again in the place
+        of the letter with its id: attempts and all it says, but for the occurrences, which stay.
 
-        A letter without occurrences is gone. What is gone already is no error. An attempt may be counted twice after a
-        ``TransientError``.
+        A letter without occurrences is gone. What is gone already is no error, and does not come back. After a
+        ``TransientError`` any part of it may have happened; the same again comes to the same as once.
         """
         ...
 
@@ -257,39 +245,6 @@ class Files(Protocol):
 
     def names(self, folder: str, prefix: str) -> Sequence[str]:
         """The names of a folder's files that begin with ``prefix``, in order."""
-        ...
-
-
-class Orchestrator(Protocol):
-    """Runs jobs: plan, validate every shard, gate, load every shard, reconcile."""
-
-    def start(self, spec: JobSpec, name: str | None = None) -> str:
-        """Start a job and return its name. Starting the same spec under a name that is taken changes nothing; another
-        spec: ``JobConflict``. Names are 1 to 80 of A–Z, a–z, 0–9, - and _; None makes one up.
-        """
-        ...
-
-    def status(self, job: str) -> JobStatus:
-        """How it stands. Raises ``UnknownJob``."""
-        ...
-
-    def history(self, job: str) -> Sequence[JobEvent]:
-        """What happened to it, in order. Raises ``UnknownJob``."""
-        ...
-
-    def list(self, *, limit: int, state: State | None = None) -> Sequence[JobStatus]:
-        """Up to ``limit`` jobs, the latest first; with ``state`` only those that stand so."""
-        ...
-
-    def stop(self, job: str) -> None:
-        """Stop it; what was done stays done. One that is over is left as it is. Raises ``UnknownJob``."""
-        ...
-
-    def retry(self, job: str) -> None:
-        """Go on with one that failed or was stopped, with the steps and shards that did not succeed.
-
-        One that runs or has succeeded is left as it is. Raises ``UnknownJob``.
-        """
         ...
 
 
