@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -80,6 +81,7 @@ class Game(Cloud):
     meters: Meters = attrs.field(init=False)
     sent: list[bytes] = attrs.field(factory=list, init=False)
     _versions: dict[str, Versioned] = attrs.field(factory=dict, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _ended: Counter[str] = attrs.field(factory=Counter, init=False)
     _throttles: Counter[str] = attrs.field(factory=Counter, init=False)
 
@@ -97,10 +99,11 @@ class Game(Cloud):
         """Invoke what the alias is at, and keep what is measured and printed."""
         name = self.stack.function(name).name
         version = self.client("lambda").get_alias(FunctionName=name, Name="prod")["FunctionVersion"]
-        answer, printed = self._versions[name].invoke(version, event)
-        self.meters.put("AWS/Lambda", "Invocations", {"FunctionName": name}, 1)
-        self.meters.put("AWS/Lambda", "Errors", {"FunctionName": name}, int(answer.failed))
-        self._log(name, printed)
+        with self._lock:  # the state machine invokes several at once
+            answer, printed = self._versions[name].invoke(version, event)
+            self.meters.put("AWS/Lambda", "Invocations", {"FunctionName": name}, 1)
+            self.meters.put("AWS/Lambda", "Errors", {"FunctionName": name}, int(answer.failed))
+            self._log(name, printed)
         return answer
 
     def deploy_version(self, name: str, **variables: str) -> str:
@@ -269,14 +272,16 @@ class Game(Cloud):
             logs.create_log_stream(logGroupName=group, logStreamName="game")
 
     def _keep(self) -> None:
-        """Let CloudWatch have this minute's metrics, for the commands that read them."""
-        cloudwatch = self.client("cloudwatch")
+        """Let CloudWatch have this minute's metrics, for the commands that read them: as of ten minutes ago, since moto
+        tells only of periods that are over.
+        """
+        cloudwatch, at = self.client("cloudwatch"), time.time() - 600
         values = {
             "StateMachineArn": self.stack.outputs["StateMachineArn"],
         }
         for (namespace, metric, dimensions), value, count in self.meters.latest():
             named = [{"Name": name, "Value": values.get(name, told)} for name, told in sorted(dimensions)]
-            data = [{"MetricName": metric, "Dimensions": named, "Value": value}] * count
+            data = [{"MetricName": metric, "Dimensions": named, "Value": value, "Timestamp": at}] * count
             cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 

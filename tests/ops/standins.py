@@ -1,4 +1,4 @@
-"""Stand-ins for what moto's in-process mock does not do: executions that go on, an API that answers."""
+"""Stand-ins for what moto's in-process mock does not do: executions that go on, an API that answers, and some more."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from moto.core.utils import unix_time, utcnow
 from moto.dynamodb.models import dynamodb_backends
 from moto.stepfunctions.models import Execution, stepfunctions_backends
 
-from millrace.adapters.aws.account import Account
+from millrace.adapters.aws.account import Account, Refused
 from millrace.core.errors import PermanentError
 from millrace.core.jobs import JobSpec
 from millrace.entrypoints.http.application import Application
@@ -55,13 +55,19 @@ def answering_requests(stand: Stand) -> Iterator[None]:
 
 
 @contextmanager
-def charging_nothing() -> Iterator[None]:
-    """Cost Explorer has charged nothing yet, for any account."""
+def answering_the_rest() -> Iterator[None]:
+    """Calls that moto lacks, as the API references document their answers: Cost Explorer has charged nothing yet, no
+    function has provisioned concurrency, and the account has what Lambda gives to each.
+    """
     plain = Account.ask
 
     def ask(account: Account, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
         if (service, operation) == ("ce", "get_cost_and_usage"):
             return {"ResultsByTime": []}
+        if (service, operation) == ("lambda", "get_provisioned_concurrency_config"):
+            raise Refused("There is none", "ProvisionedConcurrencyConfigNotFoundException")
+        if (service, operation) == ("lambda", "get_account_settings"):
+            return {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 720}}
         return plain(account, service, operation, **parameters)
 
     with patch.object(Account, "ask", ask):
@@ -94,9 +100,10 @@ def _execute_all(stand: Stand) -> None:
 
 
 def _execute(stand: Stand, execution: Execution) -> None:
-    job = json.loads(execution.execution_input).get("retry_of") or execution.name
+    told = json.loads(execution.execution_input)
+    job = told.pop("retry_of", execution.name)
     try:
-        for _ in stand.platform.jobs.run(job, msgspec.json.decode(execution.execution_input, type=JobSpec)):
+        for _ in stand.platform.jobs.run(job, msgspec.convert(told.get("spec", told), JobSpec)):
             pass
     except PermanentError as error:
         execution.status, execution.error, execution.cause = "FAILED", type(error).__name__, str(error)

@@ -1,10 +1,11 @@
 """Backups: names, retention, the order of things, and points in time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,6 +144,13 @@ def test_two_operators_at_once_keep_what_each_wants_to_keep(stand: Stand) -> Non
 def test_a_stack_without_backups_is_told_so(stand: Stand) -> None:
     result = stand.ops("restore", code=1)
     assert "CuratedEvents has no backup" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["backup", "restore", "pitr", "replicate", "disaster-drill"])
+def test_where_there_is_no_stack_every_command_says_so(nothing: Callable[..., Result], command: str) -> None:
+    result = nothing(command, *(("--scratch", "aws:millrace-drill") if command == "disaster-drill" else ()))
+    assert result.exit_code == 2
+    assert "there is no stack millrace" in result.stderr
 
 
 # --------------------------------------------------------------------------------------------------- points in time

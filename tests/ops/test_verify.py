@@ -2,6 +2,8 @@
 
 import hmac
 import json
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -307,6 +309,19 @@ def test_what_does_not_answer_is_told_in_a_sentence() -> None:
         result = millrace("ops", "verify", wrong)
         assert (result.exit_code, "is no URL of an API" in result.stderr) == (2, True)
     assert millrace("ops", "verify").exit_code == 2
+
+
+def test_a_url_needs_no_sdk_and_what_does_says_which_extra_is_missing() -> None:
+    script = "import sys; sys.modules['botocore'] = None; from millrace.entrypoints.cli import main; main(sys.argv[1:])"
+    with served() as api:
+        plain = [sys.executable, "-c", script, "ops", "verify", api.url, "--within", "30000"]
+        done = subprocess.run(plain, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        for more in (["--iam"], []):
+            command = [*plain[:5], *([api.url, *more] if more else ["--store", "aws:millrace"])]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 2
+            assert done.stderr == "millrace: Operations need the extra aws: pip install 'millrace[aws]'.\n"
 
 
 def test_a_key_is_not_sent_where_an_api_sends_one_elsewhere() -> None:

@@ -24,7 +24,7 @@ from .rules import Claim, claims
 from .traffic import Request
 from .views import Kept, Table, row_of, table
 
-PAGE = 7
+PAGE = 20
 TYPES = sorted(catalog.types)
 
 

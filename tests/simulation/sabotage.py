@@ -24,7 +24,7 @@ from millrace.entrypoints.platform import Platform
 from .catalog import catalog
 from .endings import Assemble
 from .schedule import Setting, among_others
-from .world import World, assemble
+from .world import World
 
 _key = attrgetter("type", "time", "source", "id", "part")
 
@@ -35,7 +35,7 @@ class Sabotage:
 
     laws: Sequence[int]
     setting: Setting
-    schedules: int = 1000
+    schedules: int = 500
 
 
 class _Overwriting(MemoryViews):
@@ -93,7 +93,7 @@ class _Remembering(Project):
 
     def _fed(self) -> list[Fed]:
         self._calls += 1
-        if self._known is None or self._calls % 10 == 0:
+        if self._known is None or self._calls % 30 == 0:
             self._known = super()._fed()
         return self._known
 
@@ -217,7 +217,8 @@ def _hasty(stores: Stores, clock: Clock, project: Project, *, margin: int) -> Ar
     return Archive(stores, clock, project, margin=1)
 
 
-OLD = ["archive", "job", "restore"]
+REBUILT = ["rebuild"]
+OLD = ["archive", "job", "redrive", "restore"]
 SABOTAGES = {
     "view rows written without their version check": Sabotage([3, 4], Setting(world=_world(views=_Overwriting))),
     "view rows without positions": Sabotage([3, 4], Setting(world=_world(views=_Positionless))),
@@ -227,16 +228,19 @@ SABOTAGES = {
     "acknowledged before processing": Sabotage([11], Setting(assemble=_with_work(_AcknowledgingFirst))),
     "transient errors taken as done": Sabotage([11], Setting(assemble=_with_work(_Optimistic))),
     "answered before it is queued": Sabotage([11], Setting(assemble=_with_ingest)),
-    "rebuilt as if alone while others insert": Sabotage([3, 4], Setting(margin=0)),
-    "rebuilt without a margin worth the name": Sabotage([3, 4], Setting(margin=1)),
-    "rebuilt while projectors remember generations": Sabotage([3, 4], Setting(assemble=_with_project(_Remembering))),
+    "rebuilt as if alone while others insert": Sabotage([3, 4], Setting(margin=0, plenty=REBUILT)),
+    "rebuilt without a margin worth the name": Sabotage([3, 4], Setting(margin=1, plenty=REBUILT)),
+    "rebuilt while projectors remember generations": Sabotage(
+        [3, 4], Setting(assemble=_with_project(_Remembering), plenty=REBUILT)
+    ),
     "archived before it is written": Sabotage([2, 3, 4, 7], Setting(archiving=_DeletingFirst, plenty=OLD)),
     "archived where nobody knows the boundary": Sabotage(
         [2, 3, 4, 5, 7, 8], Setting(assemble=_without_boundary, plenty=OLD)
     ),
-    "archived without a margin worth the name": Sabotage([2, 3, 4], Setting(archiving=_hasty, plenty=OLD)),
-    "refused while it may still come": Sabotage([2, 5, 7], Setting(assemble=assemble, plenty=OLD)),
+    "archived without a margin worth the name": Sabotage(
+        [2, 3, 4], Setting(archiving=_hasty, plenty=OLD), schedules=1000
+    ),
     "restored as if it were new": Sabotage([3, 4], Setting(_world(curated=_Showing), plenty=OLD)),
     "a shard marked done before it is": Sabotage([2], Setting(assemble=_with_jobs(_MarkingFirst), plenty=["job"])),
-    "a job that proves nothing": Sabotage([2], Setting(assemble=_with_jobs(_Trusting), plenty=["job"])),
+    "a job that proves nothing": Sabotage([2, 6], Setting(assemble=_with_jobs(_Trusting), plenty=["job"])),
 }

@@ -1,15 +1,25 @@
 from collections import Counter
 
+import attrs
 import pytest
 
 from millrace.adapters.faults import Fault
 
 from .aws import AwsWorld
 from .sabotage import SABOTAGES
-from .schedule import Report, run
-from .world import LocalWorld
+from .schedule import SOUND, Report, Setting, run
+from .world import LocalWorld, World
 
-BLOCK = 100
+BLOCK = 75
+DONE = {"generations deleted", "jobs proved", "receipts taken in", "records archived", "records restored", "views rebuilt"}
+LOCAL = Setting(LocalWorld)
+AWS = Setting(AwsWorld)
+
+
+class ForgetfulWorld(World):
+    """In memory, but workers act as they must where the feed forgets."""
+
+    forgets = True
 
 
 def _whole(reports: list[Report]) -> None:
@@ -17,45 +27,52 @@ def _whole(reports: list[Report]) -> None:
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("block", range(6))
+def _faults(reports: list[Report]) -> Counter[str]:
+    return sum((report.faults for report in reports), Counter())
+
+
+@pytest.mark.parametrize("block", range(4))
 def test_the_laws_hold_under_every_schedule(block: int) -> None:
     reports = [run(seed) for seed in range(block * BLOCK, (block + 1) * BLOCK)]
     _whole(reports)
-    faults = sum((report.faults for report in reports), Counter[str]())
-    assert faults.keys() >= {*map(str, Fault), "killed"}, "not every kind of fault was put in"
-    assert sum(report.rebuilds for report in reports) >= 10, "hardly any view was rebuilt"
+    assert _faults(reports).keys() >= {*map(str, Fault), "killed"}, "not every kind of fault was put in"
+    done = sum((report.done for report in reports), Counter[str]())
+    assert {what for what, number in done.items() if number >= 10} >= DONE, "some work was hardly ever finished"
 
 
-@pytest.mark.parametrize("block", range(2))
-def test_the_laws_hold_on_the_local_store_too(block: int) -> None:
-    _whole([run(seed, LocalWorld) for seed in range(1000 + block * 20, 1000 + (block + 1) * 20)])
+def test_the_laws_hold_on_the_local_store_too() -> None:
+    _whole([run(seed, LOCAL) for seed in range(1000, 1030)])
 
 
-@pytest.mark.parametrize("block", range(2))
-def test_the_laws_hold_on_aws_too_while_its_calls_fail(block: int) -> None:
-    reports = [run(seed, AwsWorld) for seed in range(3000 + block * 4, 3000 + (block + 1) * 4)]
-    _whole(reports)
-    faults = sum((report.faults for report in reports), Counter[str]())
-    assert faults.keys() >= {"throttled call", "lost call", "timed_out call", "unavailable call"}
+@pytest.mark.parametrize("seed", range(3000, 3003))
+def test_the_laws_hold_on_aws_too_while_its_calls_fail(seed: int) -> None:
+    report = run(seed, AWS)
+    _whole([report])
+    if report.faults["lost call"]:
+        assert report.faults.keys() >= {"throttled call", "timed_out call", "unavailable call"}
 
 
 def test_the_same_seed_gives_the_same_switches_and_the_same_state() -> None:
-    for seed in range(10):
+    for seed in range(5):
         assert run(seed) == run(seed)
 
 
 def test_memory_and_local_end_in_the_same_state() -> None:
-    for seed in range(2000, 2010):
-        memory, local = run(seed), run(seed, LocalWorld)
+    compared = 0
+    for seed in range(2000, 2012):
+        memory, local = run(seed, attrs.evolve(SOUND, world=ForgetfulWorld)), run(seed, LOCAL)
         _whole([memory, local])
-        assert (memory.trace, memory.state) == (local.trace, local.state)
+        if not memory.done["records archived"]:  # from then on there is less to be read of a feed that forgets
+            assert (memory.trace, memory.state) == (local.trace, local.state)
+            compared += 1
+    assert compared >= 5
 
 
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_the_simulation_notices(name: str) -> None:
     sabotage = SABOTAGES[name]
     for seed in range(sabotage.schedules):
-        broken = run(seed, sabotage.world, sabotage.assemble, sabotage.margin).broken
+        broken = run(seed, sabotage.setting).broken
         if broken is not None:
             assert getattr(broken, "law", None) in sabotage.laws, broken
             return

@@ -127,9 +127,12 @@ class Crew:
             self.platform.reconcile.run(repair=True)
 
     def _rebuild(self) -> None:
-        """Begins, goes on where another one is, or finishes."""
+        """Begins, goes on where another one is, or finishes; or deletes what is left of earlier ones."""
         views = [view for view in catalog.views.values() if self.random.random() < 0.7]
         rebuild = Rebuild(self.platform.stores, self.platform.clock, margin=self.margin)
+        if self.random.random() < 0.2:
+            self.done["generations deleted"] += len(rebuild.sweep(views))
+            return
         with suppress(Superseded):
             tasks = rebuild.begin(views, anew=self.random.random() < 0.05)
             for _ in range(self.random.randint(1, 20)):
@@ -160,7 +163,7 @@ class Crew:
     def _archive(self) -> None:
         """Moves the boundary, or archives what is older, if it is time."""
         archive = self._archiver()
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.1:
             self._announced = min(self._announced + self.random.choice([0, 1, 1, 2]), len(BOUNDARIES) - 1)
             archive.announce(BOUNDARIES[self._announced])
         if archive.wait():

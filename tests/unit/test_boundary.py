@@ -2,31 +2,28 @@
 before.
 """
 
-import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from random import Random
 
-from millrace.adapters.faults import Crash, Fault, Injector, faulty
+import pytest
+
+from millrace.adapters.faults import Crash, Injector, faulty
+from millrace.core.errors import TransientError
 from millrace.core.ports import Stores
 from millrace.core.records import LedgerEntry
-from millrace.core.services.archive import Archive
 from millrace.core.services.archived import Archived
 from millrace.core.services.boundary import Boundaries, Boundary, Closed
 from millrace.core.services.reconcile import Reconcile
 from millrace.core.times import parse_time
 from millrace.entrypoints.platform import Platform
 
-from ..properties.test_laws_state_machine import Laws, Trouble, requests
-from ..simulation import traffic
-from ..simulation.aws import AwsWorld
 from ..simulation.laws import check, digest, records_of
-from ..simulation.traffic import Request
-from ..simulation.world import LocalWorld, World
+from ..simulation.world import SeededIds, TickingClock, World, assemble
 from .test_archive import (
     BOUNDARY,
     TODAY,
+    TYPES,
     archive,
+    archive_of,
     basket,
     fill,
     ingest,
@@ -37,6 +34,7 @@ from .test_archive import (
 )
 
 OLD = "2026-11-20T08:00:00Z"
+MARGIN = 3_600_000_000
 
 
 def entry(stores: Stores, receipt: str) -> LedgerEntry:
@@ -45,6 +43,24 @@ def entry(stores: Stores, receipt: str) -> LedgerEntry:
 
 def letters(stores: Stores) -> dict[str, int]:
     return dict(stores.dead_letters.occurrences())
+
+
+def crashing_at_insert(stores: Stores, number: int) -> Stores:
+    """The same stores, but whoever makes that insertion, counted from 1, dies before it."""
+    inserts = 0
+
+    def crash(port: str, method: str) -> None:
+        nonlocal inserts
+        inserts += method == "insert"
+        if inserts == number:
+            raise Crash
+
+    return faulty(stores, Injector(on_call=crash))
+
+
+def among_others(stores: Stores, clock: TickingClock) -> Platform:
+    """The platform of one who is not alone."""
+    return assemble(stores, clock, SeededIds(Random(2)), margin=MARGIN)
 
 
 def check_views(platform: Platform) -> None:
@@ -165,19 +181,8 @@ def test_the_parts_that_a_crash_left_out_are_inserted_behind_the_boundary_and_co
     stores = World().stores
     made = opened(stores)
     receipt = made.ingest.chunk(basket(1, OLD).encode(), source="f", content_type="application/x-ndjson", origin="f")
-    injector = Injector()
-    crashing = opened(faulty(stores, injector))
-    inserts = 0
-
-    def crash_at_the_second_insert(port: str, method: str) -> None:
-        nonlocal inserts
-        inserts += method == "insert"
-        if inserts == 2:
-            raise Crash
-
-    injector.on_call = crash_at_the_second_insert
     with pytest.raises(Crash):
-        crashing.process.receipt(receipt)
+        opened(crashing_at_insert(stores, 2)).process.receipt(receipt)
     assert len(stored(stores)) == 1
     made.work.project()
     archive(made)
@@ -209,63 +214,71 @@ def test_a_rebuilt_store_holds_what_the_archive_has_once(platform: Platform) -> 
     assert len(stored(fresh)) == 1
 
 
-# ---------------------------------------------------------------------------------------------------------------- laws
-long_troubles = st.none() | st.tuples(st.integers(1, 30), st.sampled_from(Fault))
-"""An archive's run makes more calls than others."""
+# ----------------------------------------------------------------------------------------------------- among others
+def test_whether_an_event_is_too_old_is_told_once_nobody_can_be_inserting_it_any_more() -> None:
+    # A duplicate was refused while the first, begun before the boundary was moved, was about to be inserted.
+    stores, clock = World().stores, TickingClock(Random(1))
+    made = among_others(stores, clock)
+    receipts = [
+        made.ingest.chunk(sale(1, OLD).encode(), source="f", content_type="application/json", origin=origin)
+        for origin in ("one", "two")
+    ]
+
+    def meanwhile(port: str, method: str) -> None:
+        if method == "insert":
+            archive_of(made, MARGIN).announce(BOUNDARY)
+            with pytest.raises(TransientError, match=r"too old can be told in \d+\.\d minutes"):
+                made.process.receipt(receipts[1])
+
+    slow = among_others(faulty(stores, Injector(on_call=meanwhile)), clock)
+    assert slow.process.receipt(receipts[0]).curated == 1
+    for _ in range(2):
+        assert made.process.receipt(receipts[1]).duplicate == 1
+        clock.pass_time(MARGIN)
+    assert letters(stores) == {}
+    assert entry(stores, ingest(made, sale(2, OLD))).dead_letters == {"before-archive-boundary": 1}
+    check_views(made)
 
 
-class LawsWithArchive(Laws):
-    """Archives, restores and moves the boundary in between everything else."""
+def test_a_run_goes_by_the_boundary_that_it_has_waited_for() -> None:
+    # Moved up between the two, it was relied upon at once.
+    stores, clock = World().stores, TickingClock(Random(1))
+    made = among_others(stores, clock)
+    fill(made)
+    early, loads = parse_time("2026-11-19T00:00:00Z"), 0
+    archive_of(made, MARGIN).announce(early)
+    clock.pass_time(MARGIN)
 
-    @property
-    def archiver(self) -> Archive:
-        return Archive(self.platform.stores, self.platform.clock, self.platform.project, margin=0)
+    def meanwhile(port: str, method: str) -> None:
+        nonlocal loads
+        loads += (port, method) == ("views", "load")
+        if loads == 2:
+            archive_of(made, MARGIN).announce(BOUNDARY)
 
-    @rule(ahead=st.sampled_from([-1, -1, 0, 1]), trouble=long_troubles)
-    def old_events_are_archived(self, ahead: int, trouble: Trouble) -> None:
-        self.attempt(None, self.platform.work.project)
-        self.attempt(trouble, self.archive, max(map(_micros, traffic.TIMES)) - ahead * 3_600_000_000)
-
-    @rule()
-    def the_boundary_moves_before_anything_is_archived(self) -> None:
-        self.archiver.announce(max(map(_micros, traffic.TIMES)) + 3_600_000_000)
-
-    @rule(request=requests, trouble=long_troubles)
-    def what_comes_in_is_archived_at_once(self, request: Request, trouble: Trouble) -> None:
-        self.a_client_sends(request, None)
-        self.a_worker_processes(5, None)
-        self.old_events_are_archived(-1, trouble)
-
-    def archive(self, before: int) -> None:
-        self.archiver.announce(before)
-        for _ in self.archiver.run(sorted(self.platform.catalog.types)):
-            pass
-
-    @rule(trouble=long_troubles)
-    def archived_events_are_restored(self, trouble: Trouble) -> None:
-        self.attempt(trouble, self.restore)
-
-    def restore(self) -> None:
-        for _ in self.archiver.restore(self.platform.pipeline.decoder, sorted(self.platform.catalog.types)):
-            pass
+    hurried = among_others(faulty(stores, Injector(on_call=meanwhile)), clock)
+    assert sum(batch.records for batch in archive_of(hurried, MARGIN).run(TYPES)) == 4
+    assert min(record.time for record in stored(stores)) >= early
+    assert Boundaries(stores.views).read() == Boundary(BOUNDARY, archive_of(made, MARGIN).announce(0).announced_at)
 
 
-class LawsWithArchiveOnLocal(LawsWithArchive):
-    world = LocalWorld
+def test_a_part_that_somebody_may_be_inserting_once_more_is_not_archived_yet() -> None:
+    stores, clock = World().stores, TickingClock(Random(1))
+    made = among_others(stores, clock)
+    receipt = made.ingest.chunk(basket(1, OLD).encode(), source="f", content_type="application/x-ndjson", origin="f")
+    with pytest.raises(Crash):
+        opened(crashing_at_insert(stores, 2)).process.receipt(receipt)
+    archive_of(made, MARGIN).announce(BOUNDARY)
+    clock.pass_time(MARGIN)
+    archived: list[int] = []
 
+    def meanwhile(port: str, method: str) -> None:
+        if method == "insert" and not archived:
+            made.process.receipt(receipt)
+            made.work.project()
+            archived.extend(batch.records for batch in archive_of(made, MARGIN).run(TYPES))
 
-class LawsWithArchiveOnAws(LawsWithArchive):
-    world = AwsWorld
-
-
-def _micros(time: object) -> int:
-    return 0 if time is None else parse_time(time)
-
-
-@pytest.mark.parametrize(
-    ("machine", "examples"), [(LawsWithArchive, 200), (LawsWithArchiveOnLocal, 40), (LawsWithArchiveOnAws, 2)]
-)
-def test_the_laws_hold_when_events_are_archived_and_restored_in_between(
-    machine: type[LawsWithArchive], examples: int
-) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=25, deadline=None))
+    among_others(faulty(stores, Injector(on_call=meanwhile)), clock).process.receipt(receipt)
+    made.work.project()
+    assert archived == [1]
+    assert sorted(record.part for record in stored(stores)) == [1, 2]
+    check_views(made)

@@ -97,7 +97,7 @@ class StepFunctionsOrchestrator:
             started_at=_instant(runs[0]["startDate"]),
             stopped_at=_instant(last["stopDate"]) if last.get("stopDate") else None,
             error=last.get("error") or timed_out,
-            cause=sentence(last.get("cause") or ""),
+            cause=sentence_of(last.get("cause") or ""),
         )
 
     def history(self, job: str) -> Sequence[JobEvent]:
@@ -129,7 +129,7 @@ class StepFunctionsOrchestrator:
         runs = self._runs(job)
         if STATES[runs[-1]["status"]] in RETRIABLE:
             # Where the name is taken, somebody else has just begun the same retry.
-            self._begin(run_name(job, len(runs)), {"retry_of": job, "spec": msgspec.Raw(runs[0]["input"].encode())})
+            self._begin(_run_name(job, len(runs)), {"retry_of": job, "spec": msgspec.Raw(runs[0]["input"].encode())})
 
     def _begin(self, name: str, asked: Any) -> bool:
         """Start an execution; False where the name is taken."""
@@ -152,7 +152,7 @@ class StepFunctionsOrchestrator:
         # A run is followed by another one only where it did not succeed.
         while STATES[runs[-1]["status"]] in RETRIABLE:
             try:
-                runs.append(self._described(run_name(job, len(runs))))
+                runs.append(self._described(_run_name(job, len(runs))))
             except UnknownJob:
                 break
         return runs
@@ -175,15 +175,13 @@ class StepFunctionsOrchestrator:
         for row in self._pages("list_executions", "executions", {"stateMachineArn": self._arn}):
             job = self._job_of(row["name"])
             # The last run comes first, and how it stands is how the job stands.
-            if job not in seen and state in (None, STATES[row["status"]]):
+            if job is not None and job not in seen and state in (None, STATES[row["status"]]):
                 yield job
             seen.add(job)
 
-    def _job_of(self, name: str) -> str:
-        if name.count(".") == 2:
-            job: str = msgspec.json.decode(self._described(name)["input"])["retry_of"]
-            return job
-        return name.partition(".")[0]
+    def _job_of(self, name: str) -> str | None:
+        # No name of a job has a dot: it is a retry's, or that of somebody else's execution.
+        return job_of(self._described(name)) if "." in name else name
 
     def _pages(self, operation: str, key: str, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         call = getattr(self._clients.get("stepfunctions"), operation)
@@ -206,7 +204,7 @@ def job_events(history: Iterable[Mapping[str, Any]]) -> Iterator[JobEvent]:
     for event in history:
         kind, at = event["type"], _instant(event["timestamp"])
         details: Mapping[str, Any] = next((event[key] for key in event if key.endswith("EventDetails")), {})
-        why = ": ".join(part for part in (details.get("error"), sentence(details.get("cause") or "")) if part)
+        why = ": ".join(part for part in (details.get("error"), sentence_of(details.get("cause") or "")) if part)
         if kind.endswith("StateEntered"):
             step, failed = _STEPS.get(details["name"], ""), False
             if step:
@@ -239,7 +237,7 @@ def job_of(run: Run) -> str | None:
         return str(run["name"]) if is_one else None
 
 
-def run_name(job: str, number: int) -> str:
+def _run_name(job: str, number: int) -> str:
     """The name of a job's execution: its own, and after retries with a number, which no name of a job can have."""
     name = f"{job}.{number}"
     # Too long: told by a hash, and the job's name is in the execution's input.
@@ -253,7 +251,7 @@ def _spec_of(text: str) -> JobSpec | None:
         return None  # somebody else's execution
 
 
-def sentence(cause: str) -> str:
+def sentence_of(cause: str) -> str:
     """Why something failed, in words: of a function's failure its message, without the stack trace around it."""
     try:
         return str(msgspec.json.decode(cause)["errorMessage"])

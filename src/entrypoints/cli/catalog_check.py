@@ -92,7 +92,8 @@ def _tell_that_it_fits(loaded: "Catalog", form: str | None) -> None:
     if form:
         print_json({"holds": True, "catalog": loaded.name, "types": len(loaded.declared), "views": len(loaded.views)})
     else:
-        click.echo(f"The catalog {loaded.name!r} fits together: {len(loaded.declared)} types, {len(loaded.views)} views.")
+        types, views = len(loaded.declared), len(loaded.views)
+        click.echo(f"The catalog {loaded.name!r} fits together: {types} types, {views} views.")
 
 
 @contextmanager

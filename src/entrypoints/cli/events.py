@@ -98,7 +98,8 @@ def _require_known(platform: "Platform", event_type: str, *, archived: bool) -> 
     if event_type in platform.catalog.types:
         return
     if not _pages(platform, event_type, Span(EARLIEST, LATEST + 1), archived=archived)(None):
-        raise Fault(f"There is no event type {event_type!r}; the catalog has {', '.join(sorted(platform.catalog.declared))}.")
+        known = ", ".join(sorted(platform.catalog.declared))
+        raise Fault(f"There is no event type {event_type!r}; the catalog has {known}.")
 
 
 def _matching(page: "_Page", wanted: Sequence[tuple[str, str]], *, tell: bool = True) -> Iterator[dict[str, Any]]:

@@ -60,11 +60,11 @@ class Capacity:
         return ", ".join(parts)
 
     def same_as(self, other: "Capacity") -> bool:
-        """Whether nothing has to be changed to come from one to the other: units that are scaled change by themselves."""
+        """Whether nothing has to be changed to come from one to the other; scaled units change by themselves."""
         fixed = [kind for kind in KINDS if self.provisioned and kind not in self.scaling]
-        return (
-            (self.provisioned, self.scaling) == (other.provisioned, other.scaling)
-        ) and all(self.units[kind] == other.units[kind] for kind in fixed)
+        return ((self.provisioned, self.scaling) == (other.provisioned, other.scaling)) and all(
+            self.units[kind] == other.units[kind] for kind in fixed
+        )
 
 
 def judged(found: Sequence[Capacity], parameters: Mapping[str, str]) -> Report:
@@ -82,7 +82,7 @@ def wrong(found: Capacity) -> Iterator[str]:
         if scaling is None:
             continue
         if not found.provisioned:
-            yield f"{found.table} is on demand, but auto-scaling of its {kind} units is left over: --on-demand removes it"
+            yield f"{found.table} is on demand, but auto-scaling of its {kind} units is left: --on-demand removes it"
         elif scaling.target is None:
             yield f"{found.table}: its {kind} units do not scale, since auto-scaling has no policy"
         elif found.units[kind] >= scaling.most > scaling.least:
@@ -234,7 +234,9 @@ def _of(stack: Stack, table: str) -> Capacity:
 
 def _scaling(stack: Stack, table: str) -> dict[str, Scaling]:
     of_table = {"ServiceNamespace": "dynamodb", "ResourceId": f"table/{table}"}
-    policies = stack.account.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **of_table)
+    policies = stack.account.pages(
+        "application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **of_table
+    )
     aims = {
         policy["ScalableDimension"]: policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
         for policy in policies

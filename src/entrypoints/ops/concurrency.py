@@ -118,7 +118,9 @@ def for_good(named: Collection[str], wish: Wish) -> list[str]:
     """Where the template holds what is wished."""
     told = []
     if wish.reserved is not None:
-        told.append("ReservedConcurrentExecutions of the function in deploy/template.yaml (ReservedConcurrency=false: none)")
+        told.append(
+            "ReservedConcurrentExecutions of the function in deploy/template.yaml (ReservedConcurrency=false: none)"
+        )
     if wish.provisioned is not None:
         ingestion = any(name.startswith("ingestion-") for name in named)
         if ingestion:

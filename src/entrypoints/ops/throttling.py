@@ -43,9 +43,7 @@ class Wish:
 
     def of(self, limit: Limit) -> Limit:
         """The limit once the wish was granted."""
-        return Limit(
-            limit.rate if self.rate is None else self.rate, limit.burst if self.burst is None else self.burst
-        )
+        return Limit(limit.rate if self.rate is None else self.rate, limit.burst if self.burst is None else self.burst)
 
 
 @attrs.frozen

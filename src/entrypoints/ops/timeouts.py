@@ -76,7 +76,9 @@ def judged(found: Timeouts, names: Mapping[str, str], queue: str) -> Report:
         most, why = found.bound(role)
         row = {"name": names[role], "seconds": seconds, "at_most": most, "why": why, "for_good": _template(role)}
         rows.append(row)
-    rows.append({"name": queue, "seconds": found.visibility, "at_most": LONGEST_VISIBILITY, "why": "SQS allows no more"})
+    rows.append(
+        {"name": queue, "seconds": found.visibility, "at_most": LONGEST_VISIBILITY, "why": "SQS allows no more"}
+    )
     rows[-1]["for_good"] = "VisibilityTimeout in deploy/stacks/storage.yaml"
     return Report("Time-outs", COLUMNS, rows, [*wrong(found, names, queue)])
 
@@ -107,9 +109,7 @@ def goal(found: Timeouts, roles: Collection[str], seconds: int | None, visibilit
     functions = dict(found.functions)
     if seconds is not None:
         functions |= dict.fromkeys(roles, seconds)
-    return attrs.evolve(
-        found, functions=functions, visibility=found.visibility if visibility is None else visibility
-    )
+    return attrs.evolve(found, functions=functions, visibility=found.visibility if visibility is None else visibility)
 
 
 def for_good(roles: Collection[str], visibility: int | None) -> list[str]:
@@ -168,7 +168,12 @@ def timeouts(stack: Stack) -> Report:
 
 
 def setting(
-    stack: Stack, found: Timeouts, roles: Sequence[str], seconds: int | None, visibility: int | None, sleep: Callable[[float], None]
+    stack: Stack,
+    found: Timeouts,
+    roles: Sequence[str],
+    seconds: int | None,
+    visibility: int | None,
+    sleep: Callable[[float], None],
 ) -> list[Change]:
     """The changes to these functions and the queue. Raises ``StoreError``, before anything is changed, for what would
     not go together and for functions whose newest configuration is not the one that is served.
@@ -197,17 +202,16 @@ def _timing(stack: Stack, name: str, before: int, after: int, sleep: Callable[[f
         _require_same(stack, serving)
 
     def apply() -> None:
-        if _seconds(stack, name, ALIAS) == after:
+        now = _seconds(stack, name, ALIAS)
+        if now == after:
             return
-        if serving_of(stack, name).revision != serving.revision:
+        if now != before or serving_of(stack, name).revision != serving.revision:
             raise _overtaken(name)
         newest = _configuration(stack, name)
         if newest["Timeout"] != after:
-            _guarded(
-                stack, name, "update_function_configuration", Timeout=after, RevisionId=newest["RevisionId"]
-            )
+            _guarded(stack, name, "update_function_configuration", Timeout=after, **_as_seen(newest))
             newest = _taken(stack, name, sleep)
-        published = _guarded(stack, name, "publish_version", RevisionId=newest["RevisionId"])
+        published = _guarded(stack, name, "publish_version", **_as_seen(newest))
         number = published["Version"]
         _guarded(stack, name, "update_alias", Name=ALIAS, FunctionVersion=number, RevisionId=serving.revision)
 
@@ -248,6 +252,11 @@ def _guarded(stack: Stack, name: str, operation: str, **parameters: Any) -> Mapp
         if refused.code != _MOVED:
             raise
         raise _overtaken(name) from refused
+
+
+def _as_seen(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Has Lambda refuse a call where the configuration is no longer the one that was seen."""
+    return {key: configuration[key] for key in ("RevisionId",) if key in configuration}
 
 
 def _overtaken(name: str) -> StoreError:

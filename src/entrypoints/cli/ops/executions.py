@@ -1,6 +1,7 @@
-"""``millrace ops executions``: the runs of jobs in Step Functions."""
+"""``millrace ops executions``: what the state machine ran, what failed and why, and running it again."""
 
 import uuid
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,21 +15,19 @@ from .options import changing, on_a_stack
 from .output import carry_out, show
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from ...ops.stack import Stack
 
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
-any_time = click.option(
-    "--since", callback=as_time, metavar="TIME", help="Begun from this instant on: RFC 3339, a date, or ago (2h, 7d)."
-)
+_LATELY = "7d"
 
 
-@click.group()
+@click.group
 def executions() -> None:
-    """Look after the executions of the state machine DataProcessing: the runs of jobs.
+    """Look after executions of the state machine DataProcessing.
 
-    A job is an execution of its name; retries of it are further ones, NAME.1, NAME.2 and so on.
+    An execution is one run of a job. The first has the job's name, retries are called NAME.1, NAME.2 and so on.
+    millrace jobs shows jobs, with what became of their events; these commands show runs as Step Functions has them,
+    also such as somebody started by other means.
 
     \b
     Examples:
@@ -38,18 +37,18 @@ def executions() -> None:
 
 
 @executions.command("list")
-@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only those.")
-@any_time
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="At most so many.")
+@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only those that stand so.")
+@click.option("--since", callback=as_time, metavar="TIME", help="That began from this instant on.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="At most so many.")
 @as_json
 @on_a_stack
-def list_executions(*, status: str | None, since: int | None, limit: int, form: str | None, stack: "Stack") -> int:
-    """The executions, the latest first.
+def list_(*, status: str | None, since: int | None, limit: int, form: str | None, stack: "Stack") -> int:
+    """List executions, the latest first.
 
     \b
     Examples:
-      millrace ops executions list --store aws:millrace
-      millrace ops executions list --status FAILED --since 7d --json --store aws:millrace
+      millrace ops executions list --status RUNNING --store aws:millrace
+      millrace ops executions list --since 7d --json --store aws:millrace
     """
     from ...ops import executions as ops
 
@@ -63,8 +62,8 @@ def list_executions(*, status: str | None, since: int | None, limit: int, form: 
 @click.argument("name")
 @as_json
 @on_a_stack
-def show_execution(*, name: str, form: str | None, stack: "Stack") -> int:
-    """The states of an execution with their times, sizes, errors and causes, and its map runs.
+def show_(*, name: str, form: str | None, stack: "Stack") -> int:
+    """Show an execution: its states with their times, sizes, errors and causes, and its map runs.
 
     Exits with 1 where it failed, timed out or was stopped.
 
@@ -77,37 +76,45 @@ def show_execution(*, name: str, form: str | None, stack: "Stack") -> int:
     return show(ops.shown(stack, name), form)
 
 
-@executions.command
-@since_option("7d")
+@executions.command()
+@since_option(_LATELY)
 @as_json
 @on_a_stack
 def failures(*, since: int, form: str | None, stack: "Stack") -> int:
-    """The executions that failed or timed out, those of the same state and cause together, the most frequent first.
+    """Show the executions that ended since then by failing or timing out, by state and cause.
 
-    ``open`` counts those whose job has not succeeded since. Exits with 1 where there is any.
+    ``open`` counts those whose job has not succeeded since. Exits with 1 where there are any. One that was stopped has
+    not failed.
 
     \b
     Examples:
       millrace ops executions failures --store aws:millrace
-      millrace ops executions failures --since 6h --json --store aws:millrace
+      millrace ops executions failures --since 30d --json --store aws:millrace
     """
     from ...ops import executions as ops
 
     return show([ops.grouped(ops.failures(stack, since))], form)
 
 
-@executions.command
+@executions.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--all-failed", is_flag=True, help="All jobs that failed and were not made good, instead of NAMEs.")
-@any_time
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="With --all-failed: at most so many, the latest.")
+@click.option("--all-failed", "--all", "everything", is_flag=True, help="All that failed and were not made good.")
+@click.option(
+    "--since",
+    callback=as_time,
+    metavar="TIME",
+    help=f"With --all-failed: that ended from this instant on.  [default: {_LATELY} ago]",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="With --all-failed: the latest so many.  [default: 20]"
+)
 @changing
 @as_json
 @on_a_stack
 def retry(
     *,
     names: tuple[str, ...],
-    all_failed: bool,
+    everything: bool,
     since: int | None,
     limit: int | None,
     dry_run: bool,
@@ -115,53 +122,56 @@ def retry(
     form: str | None,
     stack: "Stack",
 ) -> int:
-    """Go on with jobs that failed or were stopped, with what is left of them.
+    """Run executions again that failed or were stopped.
 
-    However often and by however many this is run at once, one retry is begun for each failure. A job goes on with its
-    files; an execution of no job is redriven, or started once more with the same input under one name.
+    A job goes on with what is left of it, as millrace jobs retry does it: in a new execution, which is named after the
+    job and its number, so that two who retry start one. What is no job's is redriven from the state in which it ended,
+    or started again with its input under a name that is made of its own. What runs or has succeeded stays as it is.
 
     \b
     Examples:
       millrace ops executions retry nightly --store aws:millrace
       millrace ops executions retry --all-failed --since 1d --limit 5 --dry-run --store aws:millrace
     """
-    from ...ops import executions as ops
+    from ...ops import retrying as ops
 
-    if bool(names) == all_failed:
-        raise click.UsageError("Give either NAMEs or --all-failed.")
-    if all_failed and since is None:
-        raise click.UsageError("--all-failed needs --since: how far back to go.")
+    if everything == bool(names):
+        raise click.UsageError("Name the executions, or give --all-failed.")
     if names and (since, limit) != (None, None):
         raise click.UsageError("--since and --limit are for --all-failed.")
-    chosen = list(names) or ops.open_failures(stack, since, limit or 20)
-    changes = ops.retrying(stack, chosen)
+    if everything:
+        lately = stack.clock.now() - 7 * 86_400 * 1_000_000 if since is None else since
+        changes = ops.retrying(stack, ops.open_failures(stack, lately, limit or 20))
+    else:
+        changes = ops.retrying(stack, names)
     for change in changes:
         if not change.needed:
             warn(f"{change.of} is not retried: it is {change.before}")
     return carry_out(changes, dry_run=dry_run, yes=yes, form=form)
 
 
-@executions.command
-@click.argument("name")
+@executions.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @changing
 @as_json
 @on_a_stack
-def stop(*, name: str, dry_run: bool, yes: bool, form: str | None, stack: "Stack") -> int:
-    """Stop a job. What was done stays done; a retry goes on from there.
+def stop(*, names: tuple[str, ...], dry_run: bool, yes: bool, form: str | None, stack: "Stack") -> int:
+    """Stop executions that run; what they have done stays done. Of a job its last execution is stopped.
 
     \b
     Example:
       millrace ops executions stop nightly --store aws:millrace
     """
-    from ...ops import executions as ops
+    from ...ops import retrying as ops
 
-    change = ops.stopping(stack, name)
-    if not change.needed:
-        warn(f"{change.of} does not run: it is {change.before}")
-    return carry_out([change], dry_run=dry_run, yes=yes, form=form)
+    changes = [ops.stopping(stack, name) for name in dict.fromkeys(names)]
+    for change in changes:
+        if not change.needed:
+            warn(f"{change.of} does not run: it is {change.before}")
+    return carry_out(changes, dry_run=dry_run, yes=yes, form=form)
 
 
-@executions.command
+@executions.command()
 @in_a_span
 @for_a_job
 @changing
@@ -171,24 +181,25 @@ def start(
     *,
     types: tuple[str, ...],
     shard_size: int | None,
-    allowed_rejections: "Decimal | None",
+    allowed_rejections: Decimal | None,
     name: str | None,
+    span: Span,
     dry_run: bool,
     yes: bool,
     form: str | None,
-    span: Span,
     stack: "Stack",
 ) -> int:
-    """Start a job over the receipts of the raw log that were received from --since to --until.
+    """Start a job over receipts of the raw log, and do not wait for it (millrace jobs start does).
 
-    Processing again changes nothing that is right already. Under the same --name the same job is started once.
+    --since and --until choose receipts by when they were received. A job of that name that is to do the same is not
+    started a second time.
 
     \b
     Examples:
-      millrace ops executions start --since 7d --name again-monday --store aws:millrace
+      millrace ops executions start --since 1d --name again-20261125 --store aws:millrace
       millrace ops executions start --type purchase --dry-run --store aws:millrace
     """
-    from ...ops import executions as ops
+    from ...ops import retrying as ops
 
     spec = spec_of(span, types, shard_size, allowed_rejections)
     job = f"job-{uuid.uuid4()}" if name is None else name

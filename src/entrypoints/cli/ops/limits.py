@@ -194,7 +194,7 @@ def capacity(
     if not given:
         return show([ops.judged(found, ops.parameters(stack))], form)
     aim = float(ops.TARGET if target is None else target)
-    scaling = {kind: ops.Scaling(*each, aim) for kind, each in wished.items() if each}
+    scaling = {kind: ops.Scaling(each[0], each[1], aim) for kind, each in wished.items() if each}
     changes = ops.setting(stack, found, scaling)
     return _set(changes, ops.for_good(stack, named, scaling), dry_run=dry_run, yes=yes, form=form)
 

@@ -53,6 +53,6 @@ def needing_aws() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name != "botocore":
+        if (error.name or "").partition(".")[0] != "botocore":
             raise
         raise Fault("Operations need the extra aws: pip install 'millrace[aws]'") from None
