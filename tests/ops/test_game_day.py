@@ -62,7 +62,7 @@ def test_a_version_that_cannot_start_is_rolled_back(game: Game) -> None:
     assert (row["count"], row["error"]) == (20, "CatalogError")
     assert "forgotten" in row["message"]
 
-    print(game.run("millrace ops rollback transformation --yes").output)
+    game.run("millrace ops rollback transformation --yes")
     game.queue.expire()
     game.drain()
     game.minutes(15)
@@ -85,9 +85,11 @@ def test_a_throttled_table_is_given_capacity(game: Game) -> None:
     assert {"table-throttles", "P2"} <= game.alarming()
     assert not {"function-errors/transformation", "receipts-failing"} & game.alarming()
 
-    print(game.run(first("table-throttles"), code=1).output)
+    shown = game.told(first("table-throttles"), code=1)
+    assert any(row["table"] == table and row["throttled"] > 10 for row in shown["rows"])
+    assert any(table in sentence for sentence in shown["wrong"])
 
-    print(game.run("millrace ops capacity curated --on-demand --yes").output)
+    game.run("millrace ops capacity curated --on-demand --yes")
     game.follow_capacity()
     game.queue.expire()
     game.drain()

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from moto.apigateway.models import UsagePlan
 
 from millrace.core.errors import StoreError
-from millrace.entrypoints.ops.throttling import PLAN, STAGE, Limit, Place, Wish, goals, judged, places_of, setting
+from millrace.entrypoints.ops.throttling import (
+    PLAN,
+    STAGE,
+    Limit,
+    Place,
+    Wish,
+    for_good,
+    goals,
+    judged,
+    places_of,
+    plain,
+    setting,
+)
 
 from .standing import Stand
 
@@ -144,6 +156,14 @@ def test_a_wish_changes_what_it_names_and_nothing_else(limit: Limit, rate: float
     assert place.part == "api"
     assert after.rate == (limit.rate if rate is None else rate)
     assert after.burst == (limit.burst if burst is None else burst)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.0, "0"), (0.5, "0.5"), (1000.0, "1000"), (12_345_678.0, "12345678"), (2_000_000, "2000000")]
+)
+def test_every_digit_of_a_limit_is_written(number: float, text: str) -> None:
+    assert plain(number) == text
+    assert for_good({"api": Wish(burst=2_000_000)}) == ["BurstLimit=2000000"]
 
 
 @given(stage=LIMITS, plan=LIMITS)

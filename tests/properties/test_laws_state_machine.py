@@ -56,7 +56,10 @@ long_troubles = st.none() | st.tuples(st.integers(1, 30), st.sampled_from(Fault)
 """Which port call from now goes wrong, and how: of work with few calls, and with many."""
 types = st.sampled_from([(), (), ("sale",), ("basket", "note")])
 jobs = st.builds(
-    JobSpec, types=types, receipts_per_shard=st.integers(1, 3), allowed_rejections=st.sampled_from([Decimal(0), Decimal(1)])
+    JobSpec,
+    types=types,
+    receipts_per_shard=st.integers(1, 3),
+    allowed_rejections=st.sampled_from([Decimal(0), Decimal(1)]),
 )
 Trouble = tuple[int, Fault] | None
 
@@ -103,7 +106,7 @@ class Laws(RuleBasedStateMachine):
         receipts = receipts_of(self.place.stores)
         return receipts[number % len(receipts)]
 
-    # ------------------------------------------------------------------------------------------------------------ online
+    # ----------------------------------------------------------------------------------------------------------- online
     @rule(request=requests, trouble=troubles)
     def a_client_sends(self, request: Request, trouble: Trouble) -> None:
         self.sent.append(request)
@@ -151,7 +154,7 @@ class Laws(RuleBasedStateMachine):
         self.place.restart()
         self.start()
 
-    # ----------------------------------------------------------------------------------------------------------- history
+    # ---------------------------------------------------------------------------------------------------------- history
     @rule(limit=st.integers(1, 6), trouble=long_troubles)
     def the_views_are_rebuilt(self, limit: int, trouble: Trouble) -> None:
         self.attempt(trouble, rebuild_views, self.platform, limit)
@@ -179,7 +182,7 @@ class Laws(RuleBasedStateMachine):
     def archived_events_are_restored(self, trouble: Trouble) -> None:
         self.attempt(trouble, restore, self.platform)
 
-    # --------------------------------------------------------------------------------------------------- side by side
+    # ----------------------------------------------------------------------------------------------------- side by side
     @rule(request=requests)
     def another_store_accepts(self, request: Request) -> None:
         send(self.other.ingest, request, self.elsewhere, self.offered)
@@ -230,7 +233,7 @@ class Laws(RuleBasedStateMachine):
     def an_operator_gives_up(self, number: int) -> None:
         del self.under_way[number % len(self.under_way)]
 
-    # --------------------------------------------------------------------------------------------------------------- laws
+    # ------------------------------------------------------------------------------------------------------------- laws
     @invariant()
     def positions_and_states_agree(self) -> None:
         if self.watched:

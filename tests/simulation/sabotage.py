@@ -35,7 +35,7 @@ class Sabotage:
 
     laws: Sequence[int]
     setting: Setting
-    schedules: int = 500
+    schedules: int = 300
 
 
 class _Overwriting(MemoryViews):

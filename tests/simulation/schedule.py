@@ -120,16 +120,15 @@ class Schedule:
     def run(self) -> None:
         random = self._random
         unsent = [drawn(self._traffic) for _ in range(random.choice([4, 12, 36]))]
-        pace = random.choice([0.03, 0.06, 0.3])
+        pace, at_once = random.choice([0.03, 0.06, 0.3]), random.choice([2, 4, 8])
+        steps, deadly = random.randint(200, 1200), random.choice([0, 0.01, 0.03])
+        self._drowsy = random.choice([0, 0.05, 0.2])
         plenty = self._plenty or random.sample(SOMETIMES, random.randint(1, 4))
         usual = {kind: 30.0 if kind in ALWAYS else 6.0 if kind in plenty else 0.3 for kind in (*ALWAYS, *SOMETIMES)}
         spell = usual
-        at_once, steps, deadly = random.choice([2, 4, 8]), random.randint(200, 1200), random.choice([0, 0.01, 0.03])
-        self._drowsy = random.choice([0, 0.05, 0.2])
-        for step in range(steps):
-            self._step = step
-            awake = [task for task in self._tasks if self._asleep.get(task, 0) <= step]
-            if step % 50 == 0:
+        for self._step in range(steps):
+            awake = [task for task in self._tasks if self._asleep.get(task, 0) <= self._step]
+            if self._step % 50 == 0:
                 # Kinds of workers come in spells: many of one kind at once, of another none for a while.
                 spell = {kind: weight * random.choice([0, 0, 1, 5]) for kind, weight in usual.items()}
             if unsent and random.random() < pace:
@@ -138,29 +137,36 @@ class Schedule:
                 idle = self._crew.idle
                 [kind] = random.choices([*spell], [w / 20 if kind in idle else w for kind, w in spell.items()])
                 self._start(self._crew.worker(kind))
-            if random.random() < 0.01:
-                self._world.expire()
-                self._crew.idle.discard("process")
-            elif self._folded and random.random() < 0.1:
-                self._folded = False
-                check_positions(self._world.stores)
-            elif random.random() < 0.01:
-                self._time_passes()
+            self._happen()
             if awake := [task for task in awake if not task.dead]:
                 self._advance(random.choice(awake), dies=random.random() < deadly)
-        self._injector.active = False
         self._finish()
-        self._report.receipts = len(self._crew.accepted)
-        self._report.calls = self._injector.calls
-        self._report.faults = (
-            Counter({str(fault): n for fault, n in self._injector.counts.items()}) + self._world.faults
-        )
-        self._report.faults["killed"] = self._killed
-        self._report.trace = self._trace.hexdigest()
         self._time.pass_time(3 * MARGIN)
+        self._tell()
         self._report.state = settle(
             self._world, self._assemble, self._clock, self._ids, self._crew.accepted, self._crew.jobs
         )
+
+    def _happen(self) -> None:
+        """What nobody does: messages are delivered again, time passes; and somebody looks at the positions."""
+        if self._random.random() < 0.01:
+            self._world.expire()
+            self._crew.idle.discard("process")
+        elif self._folded and self._random.random() < 0.1:
+            self._folded = False
+            check_positions(self._world.stores)
+        elif self._random.random() < 0.01:
+            self._time_passes()
+
+    def _tell(self) -> None:
+        """What is known before the end."""
+        report = self._report
+        report.receipts, report.calls = len(self._crew.accepted), self._injector.calls
+        report.faults = Counter({str(fault): n for fault, n in self._injector.counts.items()}) + self._world.faults
+        report.faults[KILLED] = self._killed
+        report.trace = self._trace.hexdigest()
+
+    # -------------------------------------------------------------------------------------------------------- greenlets
 
     def _start(self, work: Callable[[], None]) -> greenlet:
         def body() -> None:
@@ -197,7 +203,8 @@ class Schedule:
             self._tasks.remove(task)
 
     def _finish(self) -> None:
-        """Half of the schedules let the workers finish, the others end with the death of all."""
+        """Nothing goes wrong any more: half of the schedules let the workers finish, in the others all die."""
+        self._injector.active = False
         everyone_dies = self._random.random() < 0.5
         while self._tasks:
             self._advance(self._random.choice(self._tasks), dies=everyone_dies)

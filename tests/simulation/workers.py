@@ -30,8 +30,8 @@ from .world import START, World
 
 MINUTE = 60_000_000
 BOUNDARIES = [946_684_800_000_000, *(START + minutes * MINUTE for minutes in (1, 2, 30, 60, 1440, 18_000))]
-"""Of the archive, one after the other. Behind the first, the year 2000, is one time of the pool; the last are for events
-without a time.
+"""Of the archive, one after the other. Behind the first, the year 2000, is one time of the pool; the last are for
+events without a time.
 """
 ALWAYS = ("process", "project")
 SOMETIMES = ("redrive", "rebuild", "mend", "job", "archive", "restore", "take")

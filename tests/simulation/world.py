@@ -31,8 +31,8 @@ class World:
     """The memory adapter: its stores outlive a restart.
 
     Workers work on ``exposed``, where an adapter's own surroundings may fail; ``stores`` are the same ones, looked at
-    from outside, where they never do. ``faults`` counts what failed. ``forgets``: what is deleted is gone from the feed,
-    so that views must have folded it before.
+    from outside, where they never do. ``faults`` counts what failed. ``forgets``: what is deleted is gone from the
+    feed, so that views must have folded it before.
     """
 
     forgets = False

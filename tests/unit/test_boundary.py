@@ -2,28 +2,22 @@
 before.
 """
 
-from random import Random
-
 import pytest
 
 from millrace.adapters.faults import Crash, Injector, faulty
-from millrace.core.errors import TransientError
 from millrace.core.ports import Stores
 from millrace.core.records import LedgerEntry
 from millrace.core.services.archived import Archived
 from millrace.core.services.boundary import Boundaries, Boundary, Closed
 from millrace.core.services.reconcile import Reconcile
-from millrace.core.times import parse_time
 from millrace.entrypoints.platform import Platform
 
 from ..simulation.laws import check, digest, records_of
-from ..simulation.world import SeededIds, TickingClock, World, assemble
+from ..simulation.world import World
 from .test_archive import (
     BOUNDARY,
     TODAY,
-    TYPES,
     archive,
-    archive_of,
     basket,
     fill,
     ingest,
@@ -34,7 +28,6 @@ from .test_archive import (
 )
 
 OLD = "2026-11-20T08:00:00Z"
-MARGIN = 3_600_000_000
 
 
 def entry(stores: Stores, receipt: str) -> LedgerEntry:
@@ -56,11 +49,6 @@ def crashing_at_insert(stores: Stores, number: int) -> Stores:
             raise Crash
 
     return faulty(stores, Injector(on_call=crash))
-
-
-def among_others(stores: Stores, clock: TickingClock) -> Platform:
-    """The platform of one who is not alone."""
-    return assemble(stores, clock, SeededIds(Random(2)), margin=MARGIN)
 
 
 def check_views(platform: Platform) -> None:
@@ -212,73 +200,3 @@ def test_a_rebuilt_store_holds_what_the_archive_has_once(platform: Platform) -> 
     archive(made)
     assert Reconcile(fresh).run().holds
     assert len(stored(fresh)) == 1
-
-
-# ----------------------------------------------------------------------------------------------------- among others
-def test_whether_an_event_is_too_old_is_told_once_nobody_can_be_inserting_it_any_more() -> None:
-    # A duplicate was refused while the first, begun before the boundary was moved, was about to be inserted.
-    stores, clock = World().stores, TickingClock(Random(1))
-    made = among_others(stores, clock)
-    receipts = [
-        made.ingest.chunk(sale(1, OLD).encode(), source="f", content_type="application/json", origin=origin)
-        for origin in ("one", "two")
-    ]
-
-    def meanwhile(port: str, method: str) -> None:
-        if method == "insert":
-            archive_of(made, MARGIN).announce(BOUNDARY)
-            with pytest.raises(TransientError, match=r"too old can be told in \d+\.\d minutes"):
-                made.process.receipt(receipts[1])
-
-    slow = among_others(faulty(stores, Injector(on_call=meanwhile)), clock)
-    assert slow.process.receipt(receipts[0]).curated == 1
-    for _ in range(2):
-        assert made.process.receipt(receipts[1]).duplicate == 1
-        clock.pass_time(MARGIN)
-    assert letters(stores) == {}
-    assert entry(stores, ingest(made, sale(2, OLD))).dead_letters == {"before-archive-boundary": 1}
-    check_views(made)
-
-
-def test_a_run_goes_by_the_boundary_that_it_has_waited_for() -> None:
-    # Moved up between the two, it was relied upon at once.
-    stores, clock = World().stores, TickingClock(Random(1))
-    made = among_others(stores, clock)
-    fill(made)
-    early, loads = parse_time("2026-11-19T00:00:00Z"), 0
-    archive_of(made, MARGIN).announce(early)
-    clock.pass_time(MARGIN)
-
-    def meanwhile(port: str, method: str) -> None:
-        nonlocal loads
-        loads += (port, method) == ("views", "load")
-        if loads == 2:
-            archive_of(made, MARGIN).announce(BOUNDARY)
-
-    hurried = among_others(faulty(stores, Injector(on_call=meanwhile)), clock)
-    assert sum(batch.records for batch in archive_of(hurried, MARGIN).run(TYPES)) == 4
-    assert min(record.time for record in stored(stores)) >= early
-    assert Boundaries(stores.views).read() == Boundary(BOUNDARY, archive_of(made, MARGIN).announce(0).announced_at)
-
-
-def test_a_part_that_somebody_may_be_inserting_once_more_is_not_archived_yet() -> None:
-    stores, clock = World().stores, TickingClock(Random(1))
-    made = among_others(stores, clock)
-    receipt = made.ingest.chunk(basket(1, OLD).encode(), source="f", content_type="application/x-ndjson", origin="f")
-    with pytest.raises(Crash):
-        opened(crashing_at_insert(stores, 2)).process.receipt(receipt)
-    archive_of(made, MARGIN).announce(BOUNDARY)
-    clock.pass_time(MARGIN)
-    archived: list[int] = []
-
-    def meanwhile(port: str, method: str) -> None:
-        if method == "insert" and not archived:
-            made.process.receipt(receipt)
-            made.work.project()
-            archived.extend(batch.records for batch in archive_of(made, MARGIN).run(TYPES))
-
-    among_others(faulty(stores, Injector(on_call=meanwhile)), clock).process.receipt(receipt)
-    made.work.project()
-    assert archived == [1]
-    assert sorted(record.part for record in stored(stores)) == [1, 2]
-    check_views(made)

@@ -114,6 +114,12 @@ def refusal(found: Sequence[Concurrency], named: Collection[str], wish: Wish, sh
     return None
 
 
+def consequences(found: Sequence[Concurrency], named: Collection[str], wish: Wish) -> list[str]:
+    """What somebody should see to once the wish was granted."""
+    granted = (attrs.evolve(wish.of(each), throttled=0) for each in found if each.function in named)
+    return [sentence for each in granted for sentence in wrong(each)]
+
+
 def for_good(named: Collection[str], wish: Wish) -> list[str]:
     """Where the template holds what is wished."""
     told = []

@@ -202,9 +202,7 @@ def by_job(sleep: Sleep = time.sleep) -> Load:
             sleep(PAUSE_SECONDS)
             waited += PAUSE_SECONDS
         if status.state is not State.SUCCEEDED:
-            raise DrillFailed(
-                f"Job {job} of {side.stack.name} {status.state}: {status.error} {status.cause}".strip()
-            )
+            raise DrillFailed(f"Job {job} of {side.stack.name} {status.state}: {status.error} {status.cause}".strip())
         return f"job {job}"
 
     return load

@@ -23,6 +23,11 @@ STAGE, PLAN = f"stage {ALIAS}", "usage plan"
 COLUMNS = ("where", "method", "rate", "burst", "parameters")
 
 
+def plain(number: float) -> str:
+    """All digits of a number, without a fraction where it has none."""
+    return str(int(number)) if number == int(number) else repr(number)
+
+
 @attrs.frozen
 class Limit:
     """``rate`` requests a second, and ``burst`` at once; 0 of either refuses every request."""
@@ -31,7 +36,7 @@ class Limit:
     burst: int
 
     def __str__(self) -> str:
-        return f"{self.rate:g} a second, {self.burst} at once"
+        return f"{plain(self.rate)} a second, {self.burst} at once"
 
 
 @attrs.frozen
@@ -82,7 +87,8 @@ def _wrong(places: Sequence[Place], account: Limit) -> Iterable[str]:
         if not place.limit.rate or not place.limit.burst:
             yield f"{place.name}: every request is refused"
         elif place.limit.rate > account.rate:
-            yield f"{place.name}: {place.limit.rate:g} a second, but the account takes {account.rate:g} in all"
+            rate = plain(place.limit.rate)
+            yield f"{place.name}: {rate} a second, but the account takes {plain(account.rate)} in all"
     for stage in places:
         for plan in places:
             if (stage.where, plan.where, stage.method) == (STAGE, PLAN, plan.method) and stage.limit != plan.limit:
@@ -95,8 +101,8 @@ def goals(places: Sequence[Place], wishes: Mapping[str, Wish], account: Limit) -
     for place, limit in found:
         if limit.rate > account.rate and limit.rate != place.limit.rate:
             raise StoreError(
-                f"{place.name} cannot take {limit.rate:g} requests a second: the account takes {account.rate:g} in all "
-                "(the quota Throttle rate of API Gateway)"
+                f"{place.name} cannot take {plain(limit.rate)} requests a second: the account takes "
+                f"{plain(account.rate)} in all (the quota Throttle rate of API Gateway)"
             )
     return found
 
@@ -104,7 +110,7 @@ def goals(places: Sequence[Place], wishes: Mapping[str, Wish], account: Limit) -
 def for_good(wishes: Mapping[str, Wish]) -> list[str]:
     """The parameters of the template that hold the wishes, with their values."""
     return [
-        f"{parameter}={value:g}"
+        f"{parameter}={plain(value)}"
         for part, wish in wishes.items()
         for parameter, value in zip(PARAMETERS[part], (wish.rate, wish.burst), strict=True)
         if value is not None
@@ -181,7 +187,7 @@ def _patch(stack: Stack, place: Place, limit: Limit) -> None:
 
 
 def _patches(path: str, limit: Limit) -> list[dict[str, str]]:
-    values = {"rateLimit": f"{limit.rate:g}", "burstLimit": str(limit.burst)}
+    values = {"rateLimit": plain(limit.rate), "burstLimit": str(limit.burst)}
     return [{"op": "replace", "path": f"{path}/{name}", "value": value} for name, value in values.items()]
 
 

@@ -135,7 +135,7 @@ def concurrency(
         return show([ops.judged([each for each in found if each.function in named], ops.shares_of(stack))], form)
     wish = ops.Wish(reserved, provisioned)
     changes = ops.setting(stack, found, named, wish)
-    for sentence in (sentence for each in found if each.function in named for sentence in ops.wrong(wish.of(each))):
+    for sentence in ops.consequences(found, named, wish):
         warn(f"Then: {sentence}")
     return _set(changes, ops.for_good(named, wish), dry_run=dry_run, yes=yes, form=form)
 
