@@ -10,7 +10,7 @@ from .sabotage import SABOTAGES
 from .schedule import SOUND, Report, Setting, run
 from .world import LocalWorld, World
 
-BLOCK = 75
+BLOCK = 200
 DONE = {
     "generations deleted",
     "jobs proved",
@@ -38,13 +38,13 @@ def _faults(reports: list[Report]) -> Counter[str]:
     return sum((report.faults for report in reports), Counter())
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(2))
 def test_the_laws_hold_under_every_schedule(block: int) -> None:
     reports = [run(seed) for seed in range(block * BLOCK, (block + 1) * BLOCK)]
     _whole(reports)
     assert _faults(reports).keys() >= {*map(str, Fault), "killed"}, "not every kind of fault was put in"
     done = sum((report.done for report in reports), Counter[str]())
-    assert {what for what, number in done.items() if number >= 10} >= DONE, "some work was hardly ever finished"
+    assert {what for what, number in done.items() if number >= 5} >= DONE, "some work was hardly ever finished"
 
 
 def test_the_laws_hold_on_the_local_store_too() -> None:
