@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..letters import Causes, as_origin, letter_row, violations
+from ..origins import origins
 from . import export, redrive
 from .exits import Fault, warn
-from .letters import as_origin, as_row, choosing, chosen, complaint, violations, with_origins
+from .letters import choosing, chosen, complaint, with_origins
 from .options import Site, as_json, as_ndjson, on_a_site
-from .origins import origins
 from .output import print_facts, print_json, print_objects, print_table, printable
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def list_(
         cut = limit is None and form is None
         if cut:
             limit = SHOWN_TO_PEOPLE
-        shown = (as_row(*pair) for pair in with_origins(platform, islice(letters, limit or None)))
+        shown = (letter_row(*pair) for pair in with_origins(platform, islice(letters, limit or None)))
         if form is not None:
             print_objects(shown, form)
         elif rows := [_brief(row) for row in shown]:
@@ -92,7 +93,7 @@ def show(*, id: str, form: str | None, site: Site) -> None:
     first = found.get((letter.receipt, letter.index))
     document = None if first is None else first.document.decode("utf-8", "backslashreplace")
     if form:
-        print_json({**as_row(letter, first), "occurrences": occurrences, "document": document})
+        print_json({**letter_row(letter, first), "occurrences": occurrences, "document": document})
         return
     print_facts(_facts(letter))
     click.echo()
@@ -132,7 +133,7 @@ def summary(*, form: str | None, site: Site) -> None:
 
 
 def _facts(letter: "DeadLetter") -> dict[str, Any]:
-    row = as_row(letter, None)
+    row = letter_row(letter, None)
     names = ("id", "reason", "stage", "fingerprint", "eventType", "eventId", "eventTime", "source", "seen", "attempts")
     return {name: row[name] for name in names if row[name] is not None}
 
@@ -152,23 +153,10 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 def _summary(platform: "Platform") -> list[dict[str, Any]]:
     from ...core.redriving import Choice
 
-    causes: dict[str, dict[str, Any]] = {}
+    causes = Causes()
     for letter in chosen(platform, Choice()):
-        example = (violations(letter) or [{"pointer": "", "code": "", "message": ""}])[0]
-        row = causes.setdefault(
-            letter.fingerprint,
-            {
-                "fingerprint": letter.fingerprint,
-                "reason": letter.reason,
-                "eventType": letter.event_type,
-                "letters": 0,
-                "occurrences": 0,
-                "example": {"id": letter.id, **example},
-            },
-        )
-        row["letters"] += 1
-        row["occurrences"] += letter.seen
-    return sorted(causes.values(), key=lambda row: (-row["occurrences"], row["fingerprint"]))
+        causes.add(letter)
+    return causes.rows()
 
 
 def _find(platform: "Platform", prefix: str) -> "DeadLetter":

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import click
 import msgspec
 
+from ..letters import letter_row
+from ..origins import Origin
 from ..rows import shown
 from .bars import counting
 from .exits import FAILED, OK, Fault, warn
-from .letters import as_row, choosing, chosen, every, with_origins
+from .letters import choosing, chosen, every, with_origins
 from .options import Site, as_json, on_a_site
-from .origins import Origin
 from .output import print_facts, print_json, print_objects
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def _read(path: Path) -> BinaryIO | gzip.GzipFile:
 
 def _rows(platform: "Platform", choice: "Choice") -> Iterator[dict[str, Any]]:
     for letter, origin in with_origins(platform, chosen(platform, choice)):
-        yield {**as_row(letter, origin), "occurrences": every(letter.occurrences), **_document(origin)}
+        yield {**letter_row(letter, origin), "occurrences": every(letter.occurrences), **_document(origin)}
 
 
 def _document(origin: Origin | None) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..origins import Origin, Place, origins
 from .exits import Fault
 from .options import Command, named_after
-from .origins import Origin, Place, origins
 
 if TYPE_CHECKING:
     from ...core.records import DeadLetter
@@ -59,38 +59,6 @@ def with_origins(platform: "Platform", letters: Iterable["DeadLetter"]) -> Itera
     while page := list(islice(iterator, _PAGE)):
         found = origins(platform, [(letter.receipt, letter.index) for letter in page])
         yield from ((letter, found.get((letter.receipt, letter.index))) for letter in page)
-
-
-def as_row(letter: "DeadLetter", origin: Origin | None) -> dict[str, Any]:
-    """A dead letter as JSON shows it, with its first occurrence."""
-    from ...core.times import format_time
-
-    return {
-        "id": letter.id,
-        "reason": letter.reason,
-        "stage": letter.stage,
-        "fingerprint": letter.fingerprint,
-        "violations": violations(letter),
-        "receipt": letter.receipt,
-        "index": letter.index,
-        **as_origin(origin),
-        "source": letter.source,
-        "eventType": letter.event_type,
-        "eventId": letter.event_id,
-        "eventTime": None if letter.event_time is None else format_time(letter.event_time),
-        "seen": letter.seen,
-        "attempts": letter.attempts,
-    }
-
-
-def as_origin(origin: Origin | None) -> dict[str, Any]:
-    """Where an event came from: nulls where that cannot be told."""
-    return {"origin": None if origin is None else origin.name, "line": None if origin is None else origin.line}
-
-
-def violations(letter: "DeadLetter") -> list[dict[str, str]]:
-    """What is wrong, as JSON shows it."""
-    return [{"pointer": v.pointer, "code": v.code, "message": v.message} for v in letter.violations]
 
 
 def complaint(found: Sequence[dict[str, str]]) -> str:

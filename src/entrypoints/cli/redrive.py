@@ -1,32 +1,23 @@
 """``millrace dead-letters redrive``: dead letters processed again."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..redriving import VERDICTS, Tally, steps
 from .bars import counting
 from .exits import FAILED, OK, warn
-from .letters import choosing, chosen, complaint, violations
+from .letters import choosing, chosen, complaint
 from .options import Site, as_json, as_ndjson, on_a_site
 from .output import print_facts, print_json, print_objects, print_table
 
 if TYPE_CHECKING:
-    from ...core.redriving import Choice, Redriven, Returned, Step
+    from ...core.redriving import Choice, Step
     from ..platform import Platform
 
-SAMPLED = 20
-"""Letters of each verdict that the JSON document shows."""
 SHOWN_TO_PEOPLE = 5
-VERDICTS = {
-    "passed": "pass now",
-    "same": "fail in the same way",
-    "other": "fail in another way",
-    "held": "cannot be processed",
-    "skipped": "failed too often",
-}
 
 
 @click.command
@@ -91,7 +82,7 @@ def redrive(
         else:
             for _ in rows:
                 pass
-    report = tally.report(time.monotonic() - started)
+    report = {**tally.report(), "seconds": round(time.monotonic() - started, 3)}
     if form == "json":
         print_json(report)
     elif form is None:
@@ -103,52 +94,6 @@ def redrive(
     return FAILED if tally.failed and not dry_run else OK
 
 
-class Tally:
-    """What became of the letters, added up."""
-
-    def __init__(self, *, dry: bool) -> None:
-        self._dry = dry
-        self._counts: Counter[str] = Counter()
-        self._causes: dict[tuple[str, str | None], Counter[str]] = {}
-        self._samples: dict[str, list[Mapping[str, Any]]] = {verdict: [] for verdict in VERDICTS}
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything that was tried could not be processed."""
-        return any(self._counts[name] for name in ("same", "other", "held", "returned_held"))
-
-    def add(self, step: "Step") -> Iterator[Mapping[str, Any]]:
-        """The rows of a step, counted."""
-        self._counts["receipts"] += step.receipts
-        for each in step.returned:
-            self._counts["returned"] += 1
-            self._counts["returned_held"] += each.why is not None
-            yield _returned(each)
-        for result in step.letters:
-            row = _redriven(result, counted=not self._dry)
-            self._counts["letters"] += 1
-            self._counts[result.verdict] += 1
-            cause = result.letter.reason, result.letter.event_type
-            self._causes.setdefault(cause, Counter())[result.verdict] += 1
-            if len(self._samples[result.verdict]) < SAMPLED:
-                self._samples[result.verdict].append(row)
-            yield row
-
-    def report(self, seconds: float) -> dict[str, Any]:
-        """The JSON document."""
-        names = ("letters", *VERDICTS, "returned", "returned_held", "receipts")
-        return {
-            "dry_run": self._dry,
-            **{name: self._counts[name] for name in names},
-            "causes": [
-                {"reason": reason, "eventType": event_type, **{verdict: found[verdict] for verdict in VERDICTS}}
-                for (reason, event_type), found in sorted(self._causes.items(), key=lambda item: str(item[0]))
-            ],
-            "samples": {verdict: rows for verdict, rows in self._samples.items() if rows},
-            "seconds": round(seconds, 3),
-        }
-
-
 def _rows(
     platform: "Platform",
     choice: "Choice",
@@ -157,14 +102,12 @@ def _rows(
     tally: Tally,
     site: Site,
 ) -> Iterator[Mapping[str, Any]]:
-    from ...core.services.redrive import BATCH, Redrive
+    from ...core.services.redrive import BATCH
 
     size = BATCH if rate is None else max(1, min(BATCH, int(rate)))
-    steps = Redrive(platform.stores, platform.process).run(choice, size=size, **options)
+    taken = steps(platform, choice, size=size, **options)
     with counting("redriving", lambda: _many(platform, choice, options["limit"]), site.log) as advance:
-        for step in steps if rate is None else _paced(steps, rate):
-            if not (options["dry"] or platform.attended):
-                platform.work.project()
+        for step in taken if rate is None else _paced(taken, rate):
             rows = [*tally.add(step)]
             advance(len(rows))
             site.log.debug("letters.redriven", letters=len(rows), receipts=step.receipts, dry_run=options["dry"])
@@ -190,40 +133,6 @@ def _paced(
         yield step
         if (rest := due - monotonic()) > 0:
             sleep(rest)
-
-
-def _redriven(result: "Redriven", *, counted: bool) -> Mapping[str, Any]:
-    letter, now, attempts = result.letter, result.now, result.letter.attempts
-    if counted and now is not None and now.id == letter.id:
-        attempts = now.attempts
-    elif counted and result.verdict == "same":
-        attempts += 1
-    return {
-        "id": letter.id,
-        "verdict": result.verdict.value,
-        "reason": letter.reason,
-        "eventType": letter.event_type,
-        "eventId": letter.event_id,
-        "receipt": letter.receipt,
-        "index": letter.index,
-        "seen": letter.seen,
-        "attempts": attempts,
-        "violations": violations(letter),
-        "now": None if now is None else {"id": now.id, "reason": now.reason, "violations": violations(now)},
-        "why": result.why,
-    }
-
-
-def _returned(each: "Returned") -> Mapping[str, Any]:
-    entry = each.entry
-    names = ("events", "curated", "duplicate", "filtered", "dead_lettered")
-    return {
-        "id": None,
-        "verdict": "passed" if each.why is None else "held",
-        "receipt": each.receipt,
-        **{name: None if entry is None else getattr(entry, name) for name in names},
-        "why": each.why,
-    }
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -2,14 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from ...core.records import RawObject
-    from ..platform import Platform
+    from ..core.pipeline.pipeline import Pipeline
+    from ..core.ports import Stores
+    from ..core.records import RawObject
 
 Place = tuple[str, int]
 """A receipt and the index of an event in it."""
+
+
+class Reader(Protocol):
+    """What reads the raw log and cuts what is in it; a ``Platform`` is one."""
+
+    @property
+    def stores(self) -> "Stores": ...
+
+    @property
+    def pipeline(self) -> "Pipeline": ...
 
 
 class Origin(NamedTuple):
@@ -20,9 +31,9 @@ class Origin(NamedTuple):
     document: bytes
 
 
-def origins(platform: "Platform", places: Iterable[Place]) -> Mapping[Place, Origin]:
+def origins(platform: Reader, places: Iterable[Place]) -> Mapping[Place, Origin]:
     """The origin of each place that the raw log has; every receipt is read once."""
-    from ...core.errors import UnknownReceipt
+    from ..core.errors import UnknownReceipt
 
     wanted: defaultdict[str, list[int]] = defaultdict(list)
     for receipt, index in places:
@@ -41,10 +52,10 @@ def origins(platform: "Platform", places: Iterable[Place]) -> Mapping[Place, Ori
     return found
 
 
-def _lines(platform: "Platform", raw: "RawObject") -> Sequence[int] | None:
+def _lines(platform: Reader, raw: "RawObject") -> Sequence[int] | None:
     """For each event of a receipt its line, None where it has no lines."""
-    from ...core.decoding.bodies import documents, line_numbers
-    from ...core.decoding.foreign import records_of
+    from ..core.decoding.bodies import documents, line_numbers
+    from ..core.decoding.foreign import records_of
 
     numbers, source = line_numbers(raw), platform.pipeline.decoder.source(raw)
     if numbers is None or source is None:

@@ -1,0 +1,1 @@
+"""What the console is shown beside the API: dead letters, receipts and examples, in bounded pages."""
