@@ -6,6 +6,7 @@ What a catalog is written with; the names of constraints are those of ``annotate
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Predicate
 
 from .core.catalog import Catalog
+from .core.decoding.signatures import Signature, TimestampedSignature
 from .core.errors import CatalogError, MillraceError, PermanentError, TransientError
 from .core.schema.shapes import Pattern
 from .core.views.measures import Count, Distinct, First, Last, Max, Mean, Measure, Min, Quantiles, Sum
@@ -37,6 +38,8 @@ __all__ = [
     "PermanentError",
     "Predicate",
     "Quantiles",
+    "Signature",
     "Sum",
+    "TimestampedSignature",
     "TransientError",
 ]

@@ -62,7 +62,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is a UUIDv7 whose time is ``received_at``. ``source`` is the caller's identity, the source of events that
     name none. ``foreign`` names the catalog's source that maps the documents, where they are no Millrace events.
-    ``headers`` holds the request headers that decoding needs (CloudEvents binary mode), names in lower case.
+    ``headers`` holds the request headers that decoding needs (CloudEvents in binary mode, or what the foreign source
+    reads), names in lower case.
     ``line`` is the number of the body's first line within ``origin``. ``chunk`` says that the bytes are a chunk of a
     file, whose idempotency key is the hash of its bytes. ``catalog`` names the catalog it was accepted under.
     """

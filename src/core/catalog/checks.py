@@ -1,14 +1,22 @@
 """Whether the declarations of a catalog fit together: upcasters without gaps, views over fields that exist."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from ..decoding.foreign import Source
+from ..decoding.foreign import HEADER, Source
+from ..decoding.signatures import AnySignature, Signature
 from ..errors import CatalogError
 from ..views.view import View
 from .curation import RESERVED, example_records
 from .declarations import EventType
+
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A field name (RFC 9110 §5.1)."""
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-amz-security-token"})
 
 
 def check_catalog(types: Iterable[EventType], sources: Iterable[Source]) -> None:
@@ -27,13 +35,47 @@ def check_catalog(types: Iterable[EventType], sources: Iterable[Source]) -> None
         if clash := RESERVED & _example_fields(each).keys():
             raise CatalogError(f"{each.place}: curated field {min(clash)!r} of {each.name!r} has a reserved name.")
     for source in sources:
-        named = (
-            set(source.types.values()) if source.types else {source.type} - {p for p in [source.type] if p[:1] == "/"}
-        )
+        constants = {source.type} if not source.type.startswith(("/", HEADER)) else set[str]()
+        named = set(source.types.values()) or constants
         for name in sorted(named - declared):
             raise CatalogError(
                 f"{source.place}: source {source.name!r} names event type {name!r}, which is not declared."
             )
+
+
+def check_source(source: Source) -> None:
+    """Raise ``CatalogError`` for a place that is none, a header that must not be kept, a signature that is none."""
+    place, name = source.place, source.name
+    for label, pointer in (("records", source.records), ("data", source.data)):
+        if pointer and not pointer.startswith("/"):
+            raise CatalogError(f"{place}: {label} of source {name!r} is a JSON pointer and starts with '/'.")
+    for label in ("id", "time", "subject"):
+        if not source.places.get(label, "/").startswith(("/", HEADER)):
+            known = "a JSON pointer and starts with '/', or is 'header:NAME'"
+            raise CatalogError(f"{place}: {label} of source {name!r} is {known}.")
+    for header in sorted(source.headers):
+        if not _HEADER.fullmatch(header):
+            raise CatalogError(f"{place}: source {name!r} reads {HEADER + header!r}, which is no name of a header.")
+        if header in _CREDENTIALS:
+            raise CatalogError(f"{place}: source {name!r} reads {header!r}, a header of credentials: none are kept.")
+    if source.signature is not None:
+        _check_signature(source.signature, source.headers, f"{place}: the signature of source {name!r}")
+
+
+def _check_signature(signature: object, headers: Container[str], what: str) -> None:
+    if not isinstance(signature, AnySignature):
+        raise CatalogError(f"{what} is {signature!r}; it is a Signature(…) or a TimestampedSignature(…).")
+    if not _HEADER.fullmatch(signature.header):
+        raise CatalogError(f"{what} is in {signature.header!r}, which is no name of a header.")
+    if signature.header.lower() in headers:
+        raise CatalogError(f"{what} is in {signature.header!r}, which the source also reads: no signature is kept.")
+    if not _VARIABLE.fullmatch(signature.secrets):
+        raise CatalogError(f"{what} has its secrets in {signature.secrets!r}, which is no name of a variable.")
+    if isinstance(signature, Signature):
+        if signature.encoding not in ("hex", "base64"):
+            raise CatalogError(f"{what} is in {signature.encoding!r}; 'hex' and 'base64' are known.")
+    elif signature.tolerance < timedelta(seconds=1):
+        raise CatalogError(f"{what} has a tolerance of less than a second.")
 
 
 def check_view(view: View, over: EventType) -> None:

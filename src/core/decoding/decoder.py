@@ -38,6 +38,16 @@ class Decoder:
             raise PermanentError(f"Receipt {raw.receipt.id} needs source {name!r}, which the catalog does not declare.")
         return self._sources[name]
 
+    def headers(self, sent: Mapping[str, str], foreign: str | None) -> dict[str, str]:
+        """Those headers of a request that decoding needs, names in lower case: the attributes of a CloudEvent in binary
+        mode, or what a foreign source reads.
+        """
+        named = {name.lower(): text for name, text in sent.items()}
+        if foreign is None:
+            return {name: text for name, text in named.items() if name.startswith("ce-")}
+        wanted = self._sources[foreign].headers if foreign in self._sources else ()
+        return {name: named[name] for name in wanted if name in named}
+
     def fallback_id(self, raw: RawObject, index: int) -> str:
         """The id of an event that has none: the same whenever the same request or chunk is sent."""
         receipt = raw.receipt
@@ -61,7 +71,7 @@ class Decoder:
             raise NoEvent.because(error) from None
         source = self.source(raw)
         if source is not None:
-            return read_record(source, value, self.fallback_id(raw, index))
+            return read_record(source, value, raw.receipt.headers, index, self.fallback_id(raw, index))
         if not isinstance(value, dict):
             raise NoEvent.because(BodyError("An event is a JSON object.", code="type"))
         if "eventType" in value:

@@ -122,15 +122,10 @@ class ForeignLane:
     """The lane of one source: the envelope and the data are decoded from the same bytes."""
 
     def __init__(self, source: Source, plans: Mapping[str, Plan]) -> None:
-        names = {
-            "type": source.type,
-            "id": source.id,
-            "time": source.time,
-            "subject": source.subject,
-            "origin": source.origin,
-        }
-        pointers = {label: pointer for label, pointer in names.items() if pointer and pointer.startswith("/")}
+        pointers = {label: place for label, place in source.places.items() if place.startswith("/")}
         self._possible = all(pointer.count("/") == 1 and "~" not in pointer for pointer in pointers.values())
+        if source.data or source.headers:  # the lane sees records only, and takes all of one as its data
+            self._possible = False
         if len({*pointers.values()}) < len(pointers):  # one field says two things
             self._possible, pointers = False, {}
         self._source, self._plans = source, plans

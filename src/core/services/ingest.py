@@ -131,7 +131,6 @@ class Ingest:
         reserved: Reserved | None = None,
     ) -> Receipt:
         identity, now = reserved or self.reserve()
-        kept = {name.lower(): value for name, value in headers.items() if name.lower().startswith("ce-")}
         return Receipt(
             id=identity,
             received_at=now,
@@ -140,7 +139,7 @@ class Ingest:
             source=source,
             foreign=foreign,
             idempotency_key=idempotency_key,
-            headers=kept,
+            headers=self._decoder.headers(headers, foreign),
             line=line,
             chunk=chunk,
             catalog=self._catalog,
