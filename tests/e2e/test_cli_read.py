@@ -337,6 +337,21 @@ def test_a_schema_judges_what_is_sent(tmp_path: Path) -> None:
     validator = Draft202012Validator(schema)
     assert validator.is_valid(purchase("1")["data"])
     assert not validator.is_valid(purchase("1", "-1")["data"])
-    assert "its class declares version 2" in fails(2, "catalog", "schema", "purchase", "--version", "1")
     assert succeeds("catalog", "schema", "purchase", "--version", "2", "--json").exit_code == 0
+    assert "the catalog accepts 1 to 2" in fails(2, "catalog", "schema", "purchase", "--version", "3")
     assert "the catalog has page_view" in fails(2, "catalog", "schema", "sale")
+    assert "--output" in fails(2, "catalog", "schema")
+
+
+def test_the_schemas_of_all_types_and_versions_are_written_as_files(tmp_path: Path) -> None:
+    written = succeeds("catalog", "schema", "--output", str(tmp_path / "a" / "schemas")).stdout.splitlines()
+    found = {path.name: json.loads(path.read_text()) for path in map(Path, written)}
+    assert {*found} == {f"{name}.1.schema.json" for name in ("purchase", "refund", "page_view", "signup")} | {
+        "purchase.2.schema.json"
+    }
+    for name, schema in found.items():
+        assert schema["$id"] == f"urn:millrace:retail:{name.removesuffix('.schema.json').replace('.', ':')}"
+    succeeds("catalog", "schema", "purchase", "--version", "1", "--output", str(tmp_path / "one"))
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["purchase.1.schema.json"]
+    assert "no event type" in fails(2, "catalog", "schema", "sale", "--output", str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()

@@ -5,12 +5,11 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from ..decoding.foreign import Source
-from ..decoding.signatures import AnySignature
 from ..errors import CatalogError
 from ..schema.shapes import shape_of
 from ..views.measures import Measure
 from ..views.view import View
-from .checks import check_catalog, check_source, check_view
+from .checks import check_catalog, check_view
 from .declarations import EventType, Rule, place_of_caller, require_function, require_name
 from .probes import PROBE, probe_type
 
@@ -91,8 +90,12 @@ class Catalog:
 
         return declare
 
-    def upcast(self, name: str, *, from_version: int) -> Callable[[F], F]:
-        """Declare the pure step that turns the data of version N into that of N + 1: dict in, dict out."""
+    def upcast(self, name: str, *, from_version: int, data: type | None = None) -> Callable[[F], F]:
+        """Declare the pure step that turns the data of version N into that of N + 1: dict in, dict out.
+
+        ``data`` is an attrs class that says what the data of version N is: the JSON Schema of that version is made
+        from it, and events that come in that version are checked against it before they are upcast.
+        """
         place = place_of_caller()
         declared = self._named(name, place)
         if not declared.oldest <= from_version < declared.version:
@@ -102,10 +105,13 @@ class Catalog:
             )
         if from_version in declared.upcasters:
             raise CatalogError(f"{place}: {name!r} has two upcasters from version {from_version}.")
+        shape = None if data is None else shape_of(data, place)
 
         def declare(step: F) -> F:
             require_function("upcaster", step, place)
             declared.upcasters[from_version] = step
+            if shape is not None:
+                declared.older[from_version] = shape
             return step
 
         return declare
@@ -194,25 +200,20 @@ class Catalog:
         subject: str | None = None,
         origin: str | None = None,
         types: Mapping[str, str] | None = None,
-        data: str = "",
-        signature: AnySignature | None = None,
     ) -> None:
         """Declare a foreign kind of document: where its records are, and which of their fields say what.
 
-        ``records`` and ``data`` (what of a record is the event's data; by default all of it) are JSON pointers. ``id``,
-        ``time`` and ``subject`` are pointers, or ``header:NAME`` for a header of the request; ``type`` and ``origin``
-        (the events' source, by default ``name``) are those or constants. ``types`` translates the types found. With a
-        ``signature`` (``Signature``, ``TimestampedSignature``) requests that are not signed so are refused.
+        ``records``, ``id``, ``time`` and ``subject`` are JSON pointers; ``type`` and ``origin`` (the events' source, by
+        default ``name``) are pointers or constants. ``types`` translates the types found.
         """
         place = place_of_caller()
         require_name("a source", name, place)
         if name in self.sources:
             raise CatalogError(f"{place}: source {name!r} is declared twice, first at {self.sources[name].place}.")
-        source = Source(
-            name, records, type, id, time, subject, origin or name, dict(types or {}), place, data, signature
-        )
-        check_source(source)
-        self.sources[name] = source
+        for label, pointer in (("records", records), ("id", id), ("time", time), ("subject", subject)):
+            if pointer and not pointer.startswith("/"):
+                raise CatalogError(f"{place}: {label} of source {name!r} is a JSON pointer and starts with '/'.")
+        self.sources[name] = Source(name, records, type, id, time, subject, origin or name, dict(types or {}), place)
 
     def check(self) -> None:
         """Raise ``CatalogError`` if the declarations together do not make a catalog."""

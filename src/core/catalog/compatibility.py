@@ -11,7 +11,7 @@ from .builder import Catalog
 from .curation import example_records
 from .declarations import EventType
 
-_MAPPED = ("records", "data", "type", "id", "time", "subject", "origin")
+_MAPPED = ("records", "type", "id", "time", "subject", "origin")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -51,6 +51,7 @@ def _of_types(old: Catalog, new: Catalog) -> Iterator[Finding]:
             yield from _of_versions(before, after, place)
             yield from _of_settings(before, after, place)
             yield from _of_shapes(before, after, place)
+            yield from _of_older_shapes(before, after, place)
             yield from _of_functions(before, after, place)
 
 
@@ -98,6 +99,19 @@ def _of_shapes(old: EventType, new: EventType, place: str) -> Iterator[Finding]:
             yield Finding(True, "curated-field-removed", f"{place} /{name}", "It is no longer a curated field.")
         for name in sorted(after - before - {field.name for field in new.shape.fields}):
             yield Finding(False, "curated-field-added", f"{place} /{name}", "It is a new curated field.")
+
+
+def _of_older_shapes(old: EventType, new: EventType, place: str) -> Iterator[Finding]:
+    for version in range(new.oldest, min(old.version, new.version - 1) + 1):
+        before, after = old.shape_of_version(version), new.shape_of_version(version)
+        where = f"{place}, version {version}"
+        if after is None:
+            continue
+        if before is None:
+            yield Finding(True, "class-declared", where, "Its data is checked now before it is upcast.")
+            continue
+        for change in changes_of_fields(before, after):
+            yield _of_change(change, where, upcast_from=None)
 
 
 def _of_change(change: Change, place: str, *, upcast_from: int | None) -> Finding:
@@ -165,12 +179,6 @@ def _of_mappings(old: Source, new: Source, place: str) -> Iterator[Finding]:
         if before != after:
             message = f"{name} is {after!r} now, and was {before!r}: records become other events."
             yield Finding(True, "source-changed", place, message)
-    if old.signature != new.signature:
-        if new.signature is None:
-            yield Finding(False, "signature-removed", place, "Requests need no signature any more.")
-        else:
-            message = f"Requests are signed as {new.signature} now; who signs otherwise, or not, is refused."
-            yield Finding(True, "signature-changed", place, message)
     for name in {**old.types, **new.types}:
         one, other = old.types.get(name), new.types.get(name)
         if one != other:

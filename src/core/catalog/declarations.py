@@ -35,10 +35,15 @@ class EventType:
     unknown: Literal["drop", "keep", "reject"]
     place: str
     upcasters: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = attrs.field(factory=dict)
+    older: dict[int, Record] = attrs.field(factory=dict)
     rules: list[Rule] = attrs.field(factory=list)
     transform: Callable[[Any], Any] | None = None
     derive: Callable[[Any], dict[str, Any]] | None = None
     yields: tuple[str, ...] = ()
+
+    def shape_of_version(self, version: int) -> Record | None:
+        """The shape of a version's data; None for an older one whose class is not declared."""
+        return self.shape if version == self.version else self.older.get(version)
 
 
 def place_of_caller() -> str:

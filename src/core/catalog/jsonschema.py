@@ -1,9 +1,9 @@
-"""JSON Schema 2020-12 of an event type's data, derived from the same shape as its validation.
+"""JSON Schema 2020-12 of an event type's data in each version, derived from the same shape as its validation.
 
 The schema takes everything that validation takes, and refuses what JSON Schema can say is wrong. Beyond its words are
 rules, predicates, validators of the class, bounds of dates and of Decimals written as strings, and how many digits a
 number has; those that were declared by name are told in a ``$comment``. Only plain notation is promised for Decimals
-written as strings.
+written as strings. Of an older version whose class is not declared, all that is known is that upcasters take it.
 """
 
 import enum
@@ -21,6 +21,7 @@ import attrs
 from ..schema.shapes import Choice, Constraint, Field, Leaf, Many, Mapping, OneOf, Pattern, Record, Shape
 from .curation import NotStorable, as_records
 from .declarations import EventType
+from .examples import data_examples
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DECIMAL = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
@@ -43,26 +44,50 @@ _LEAVES: dict[Any, Schema] = {
 _NUMBERS = (int, float, Decimal)
 
 
-def schema_urn(catalog: str, declared: EventType) -> str:
-    """The name of the schema of a type's current version: urn:millrace:CATALOG:TYPE:VERSION."""
-    return f"urn:millrace:{quote(catalog, safe='')}:{quote(declared.name, safe='')}:{declared.version}"
+def schema_urn(catalog: str, declared: EventType, version: int | None = None) -> str:
+    """The name of the schema of a version (None: the current one) of a type: urn:millrace:CATALOG:TYPE:VERSION."""
+    number = declared.version if version is None else version
+    return f"urn:millrace:{quote(catalog, safe='')}:{quote(declared.name, safe='')}:{number}"
 
 
-def json_schema(catalog: str, declared: EventType) -> Schema:
-    """The schema of the data of a type's current version; numbers in it are int or Decimal.
+def json_schema(catalog: str, declared: EventType, version: int | None = None) -> Schema:
+    """The schema of the data of a version (None: the current one) of a type; numbers in it are int or Decimal.
 
     ``$defs`` holds nested classes. Fields that are not declared are refused only where the type rejects them.
+    ``examples`` are accepted, rules included. Raises ``LookupError`` for a version that is not accepted.
     """
-    schema = _Writer(closed=declared.unknown == "reject").whole(declared.shape)
-    head: Schema = {"$schema": DIALECT, "$id": schema_urn(catalog, declared), "title": declared.name}
-    if declared.rules:
-        head["$comment"] = f"Rules checked besides: {', '.join(rule.name for rule in declared.rules)}."
+    number = declared.version if version is None else version
+    if not declared.oldest <= number <= declared.version:
+        raise LookupError(number)
+    head: Schema = {"$schema": DIALECT, "$id": schema_urn(catalog, declared, number), "title": declared.name}
+    if comment := " ".join(_comments(catalog, declared, number)):
+        head["$comment"] = comment
+    schema = data_schema(declared, number)
+    if found := data_examples(declared, number):
+        schema["examples"] = found
     return head | schema
 
 
+def data_schema(declared: EventType, version: int, definitions: str = "#/$defs") -> Schema:
+    """What ``json_schema`` says of the data itself; ``definitions`` is where its ``$defs`` come to stand."""
+    shape = declared.shape_of_version(version)
+    return {"type": "object"} if shape is None else _Writer(declared.unknown == "reject", definitions).whole(shape)
+
+
+def _comments(catalog: str, declared: EventType, version: int) -> Iterator[str]:
+    if version < declared.version:
+        steps = [declared.upcasters[number] for number in range(version, declared.version)]
+        names = [getattr(step, "__name__", repr(step)) for step in steps]
+        if declared.shape_of_version(version) is None:
+            yield f"No class is declared for version {version}: what is wrong with its data shows once it is upcast."
+        yield f"Upcast by {', '.join(names)} to {schema_urn(catalog, declared)}, which must hold then."
+    if declared.rules:
+        yield f"Rules checked besides: {', '.join(rule.name for rule in declared.rules)}."
+
+
 class _Writer:
-    def __init__(self, *, closed: bool) -> None:
-        self._closed = closed
+    def __init__(self, closed: bool, definitions: str) -> None:
+        self._closed, self._definitions = closed, definitions
         self._names: dict[type, str] = {}
         self._defs: Schema = {}
 
@@ -105,7 +130,8 @@ class _Writer:
                 free = {"type": "object", "additionalProperties": self._schema(item)}
                 return _constrained(free, dict, constraints)
             case Record():
-                return _constrained({"$ref": f"#/$defs/{quote(self._name(shape), safe='')}"}, None, constraints)
+                reference = f"{self._definitions}/{quote(self._name(shape), safe='')}"
+                return _constrained({"$ref": reference}, None, constraints)
 
     def _name(self, shape: Record) -> str:
         cls = shape.type

@@ -30,7 +30,18 @@ class Purchase:
     channel: Literal["web", "app", "store"] = "web"
 
 
-@catalog.upcast("purchase", from_version=1)
+@attrs.frozen
+class PurchaseInDollars:
+    """Something was bought, in dollars."""
+
+    order_id: Name
+    customer_id: Name
+    amount: Annotated[Decimal, Gt(0)]
+    items: Annotated[int, Ge(1)] = 1
+    channel: Literal["web", "app", "store"] = "web"
+
+
+@catalog.upcast("purchase", from_version=1, data=PurchaseInDollars)
 def dollars_by_default(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "currency": "USD"}
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-import msgspec
 
 from ..catalog.curation import NotStorable, as_records
 from ..catalog.probes import PROBE
@@ -12,7 +11,7 @@ from ..decoding.events import Event
 from ..errors import described
 from ..records import Reason, Stage, Violation
 from ..schema.structure import Invalid
-from .plans import Plan
+from .plans import Plan, Structure
 
 
 @attrs.frozen
@@ -42,7 +41,7 @@ def judge(event: Event, plans: Mapping[str, Plan]) -> Passed | Failed:
     data = _upcast(event, plan)
     if isinstance(data, Failed):
         return data
-    instance = _typed(plan, data, event.base)
+    instance = _structured(plan.structure, data, event.base)
     if isinstance(instance, Failed):
         return instance
     if broken := tuple(_broken_rules(plan, instance, event.base)):
@@ -56,6 +55,10 @@ def _upcast(event: Event, plan: Plan) -> Any | Failed:
     if not declared.oldest <= version <= declared.version:
         message = f"Version {version} of {plan.name!r} is not among {declared.oldest} to {declared.version}."
         return Failed(Reason.UNSUPPORTED_VERSION, Stage.UPCAST, (Violation("", "unsupported-version", message),))
+    if (structure := plan.older.get(version)) is not None:
+        checked = _structured(structure, event.data, event.base)
+        if isinstance(checked, Failed):
+            return checked
     data: Any = event.data
     for step in range(version, declared.version):
         try:
@@ -68,16 +71,9 @@ def _upcast(event: Event, plan: Plan) -> Any | Failed:
     return data
 
 
-def _typed(plan: Plan, data: Any, base: str) -> Any | Failed:
-    if plan.loose is not None:
-        try:
-            twin = msgspec.convert(data, plan.loose)
-            if plan.check is None or plan.check(twin):
-                return plan.build(twin)
-        except Exception:  # noqa: S110 (whatever it was, the full validation below says it in full)
-            pass
+def _structured(structure: Structure, data: Any, base: str) -> Any | Failed:
     try:
-        return plan.structure(data, base)
+        return structure(data, base)
     except Invalid as invalid:
         return Failed(Reason.INVALID, Stage.VALIDATE, invalid.violations)
 

@@ -13,7 +13,7 @@ from .shapes import Choice, Leaf, Many, Mapping, OneOf, Record, Shape
 
 MOST = 8
 _SINGLES: dict[Any, tuple[Any, ...]] = {
-    str: ("a", "example", "2026-11-23", "https://example.com/a?b=c", "a@example.com", ""),
+    str: ("example", "a", "2026-11-23", "https://example.com/a?b=c", "a@example.com", ""),
     bool: (True, False),
     int: (1, 0, 10, 100, -1),
     float: (1.5, 0.0, 0.5, 100.0, -1.5),

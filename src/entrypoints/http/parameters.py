@@ -1,4 +1,4 @@
-"""What the query of a URL says: instants, limits, cursors, fields; anything else is refused."""
+"""What the query of a URL says: instants, limits, cursors, fields, versions; anything else is refused."""
 
 import base64
 import binascii
@@ -32,11 +32,7 @@ class Page(msgspec.Struct, frozen=True):
 
 def page_of(request: Request, now: int, *, grouped: bool = False) -> Page:
     """The page a request asks for; ``grouped`` rows may be merged with ``by``. Raises ``Problem``."""
-    known = {"since", "until", "limit", "cursor", *(["by"] if grouped else [])}
-    if unknown := sorted(request.query.keys() - known):
-        raise bad_request(
-            "parameter", f"There is no parameter {unknown[0][:100]!r}; there are {', '.join(sorted(known))}."
-        )
+    _require_known(request, "since", "until", "limit", "cursor", *(["by"] if grouped else []))
     since = _instant(request, "since", now, EARLIEST)
     until = _instant(request, "until", now, LATEST + 1)
     if since >= until:
@@ -74,6 +70,19 @@ def read_cursor(cursor: str, kind: type[T]) -> T:
         raise bad_request("cursor", "cursor is none of this list; leave it out to start at the beginning.") from None
 
 
+def version_of(request: Request) -> int | None:
+    """The version that a request asks for, None for the current one. Raises ``Problem``."""
+    _require_known(request, "version")
+    text = _single(request, "version")
+    return None if text is None else _number(text, "version", 1_000_000)
+
+
+def _require_known(request: Request, *names: str) -> None:
+    if unknown := sorted(request.query.keys() - {*names}):
+        known = f"there are {', '.join(sorted(names))}" if len(names) > 1 else f"there is {names[0]}"
+        raise bad_request("parameter", f"There is no parameter {unknown[0][:100]!r}; {known}.")
+
+
 def _instant(request: Request, name: str, now: int, default: int) -> int:
     text = _single(request, name)
     if text is None:
@@ -86,10 +95,12 @@ def _instant(request: Request, name: str, now: int, default: int) -> int:
 
 def _limit(request: Request) -> int:
     text = _single(request, "limit")
-    if text is None:
-        return LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
-        raise bad_request("parameter", f"limit is not a whole number from 1 to {MOST}.")
+    return LIMIT if text is None else _number(text, "limit", MOST)
+
+
+def _number(text: str, name: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise bad_request("parameter", f"{name} is not a whole number from 1 to {most}.")
     return int(text)
 
 
