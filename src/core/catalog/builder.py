@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from ..decoding.foreign import Source
+from ..decoding.signatures import AnySignature
 from ..errors import CatalogError
 from ..schema.shapes import shape_of
 from ..views.measures import Measure
 from ..views.view import View
-from .checks import check_catalog, check_view
+from .checks import check_catalog, check_source, check_view
 from .declarations import EventType, Rule, place_of_caller, require_function, require_name
 from .probes import PROBE, probe_type
 
@@ -200,20 +201,25 @@ class Catalog:
         subject: str | None = None,
         origin: str | None = None,
         types: Mapping[str, str] | None = None,
+        data: str = "",
+        signature: AnySignature | None = None,
     ) -> None:
         """Declare a foreign kind of document: where its records are, and which of their fields say what.
 
-        ``records``, ``id``, ``time`` and ``subject`` are JSON pointers; ``type`` and ``origin`` (the events' source, by
-        default ``name``) are pointers or constants. ``types`` translates the types found.
+        ``records`` and ``data`` (what of a record is the event's data; by default all of it) are JSON pointers. ``id``,
+        ``time`` and ``subject`` are pointers, or ``header:NAME`` for a header of the request; ``type`` and ``origin``
+        (the events' source, by default ``name``) are those or constants. ``types`` translates the types found. With a
+        ``signature`` (``Signature``, ``TimestampedSignature``) requests that are not signed so are refused.
         """
         place = place_of_caller()
         require_name("a source", name, place)
         if name in self.sources:
             raise CatalogError(f"{place}: source {name!r} is declared twice, first at {self.sources[name].place}.")
-        for label, pointer in (("records", records), ("id", id), ("time", time), ("subject", subject)):
-            if pointer and not pointer.startswith("/"):
-                raise CatalogError(f"{place}: {label} of source {name!r} is a JSON pointer and starts with '/'.")
-        self.sources[name] = Source(name, records, type, id, time, subject, origin or name, dict(types or {}), place)
+        source = Source(
+            name, records, type, id, time, subject, origin or name, dict(types or {}), place, data, signature
+        )
+        check_source(source)
+        self.sources[name] = source
 
     def check(self) -> None:
         """Raise ``CatalogError`` if the declarations together do not make a catalog."""

@@ -11,7 +11,7 @@ from .builder import Catalog
 from .curation import example_records
 from .declarations import EventType
 
-_MAPPED = ("records", "type", "id", "time", "subject", "origin")
+_MAPPED = ("records", "data", "type", "id", "time", "subject", "origin")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -179,6 +179,12 @@ def _of_mappings(old: Source, new: Source, place: str) -> Iterator[Finding]:
         if before != after:
             message = f"{name} is {after!r} now, and was {before!r}: records become other events."
             yield Finding(True, "source-changed", place, message)
+    if old.signature != new.signature:
+        if new.signature is None:
+            yield Finding(False, "signature-removed", place, "Requests need no signature any more.")
+        else:
+            message = f"Requests are signed as {new.signature} now; who signs otherwise, or not, is refused."
+            yield Finding(True, "signature-changed", place, message)
     for name in {**old.types, **new.types}:
         one, other = old.types.get(name), new.types.get(name)
         if one != other:
