@@ -128,7 +128,7 @@ $(VENV)/npm: tests/aws/npm/package-lock.json $(VENV)/place
 	else echo 'npm could not: the tests that need it are skipped' >&2; fi
 
 # In its strict mode the editable install links file by file, so it is made again when a file comes or goes.
-FILES := $(sort $(shell find src -name '*.py' -o -name py.typed))
+FILES := $(sort $(shell find src -name '*.py' -o -name py.typed -o -path 'src/entrypoints/console/*'))
 ifneq ($(shell cat $(VENV)/files 2>/dev/null),$(FILES))
 .PHONY: $(VENV)/files
 endif

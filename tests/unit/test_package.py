@@ -29,7 +29,7 @@ def test_every_module_lies_in_a_package() -> None:
     assert [str(file) for file in SRC.rglob("*.py") if not (file.parent / "__init__.py").exists()] == []
 
 
-def test_a_wheel_holds_every_module_and_the_marker_of_types(tmp_path: Path) -> None:
+def test_a_wheel_holds_every_module_the_console_and_the_marker_of_types(tmp_path: Path) -> None:
     # A copy is built: setuptools would mix in what an earlier build left in the checkout.
     copy = tmp_path / "checkout"
     shutil.copytree(SRC, copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
@@ -45,7 +45,9 @@ def test_a_wheel_holds_every_module_and_the_marker_of_types(tmp_path: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if name.startswith("millrace/")}
         licenses = [name for name in archive.namelist() if name.endswith("/licenses/LICENSE")]
-    wanted = {f"millrace/{file.relative_to(SRC).as_posix()}" for file in SRC.rglob("*.py")}
+    console = [*(SRC / "entrypoints" / "console").iterdir()]
+    assert {"index.html", "app.js", "uplot.LICENSE.txt"} <= {file.name for file in console}
+    wanted = {f"millrace/{file.relative_to(SRC).as_posix()}" for file in [*SRC.rglob("*.py"), *console]}
     assert shipped == wanted | {"millrace/py.typed"}
     assert len(licenses) == 1
 

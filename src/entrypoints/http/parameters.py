@@ -74,7 +74,7 @@ def version_of(request: Request) -> int | None:
     """The version that a request asks for, None for the current one. Raises ``Problem``."""
     _require_known(request, "version")
     text = _single(request, "version")
-    return None if text is None else _number(text, "version", 1_000_000)
+    return None if text is None else whole_number(text, "version", 1_000_000)
 
 
 def _require_known(request: Request, *names: str) -> None:
@@ -95,10 +95,11 @@ def _instant(request: Request, name: str, now: int, default: int) -> int:
 
 def _limit(request: Request) -> int:
     text = _single(request, "limit")
-    return LIMIT if text is None else _number(text, "limit", MOST)
+    return LIMIT if text is None else whole_number(text, "limit", MOST)
 
 
-def _number(text: str, name: str, most: int) -> int:
+def whole_number(text: str, name: str, most: int) -> int:
+    """The number from 1 to ``most`` that a parameter says. Raises ``Problem``."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
         raise bad_request("parameter", f"{name} is not a whole number from 1 to {most}.")
     return int(text)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ..messages import Request, Response, json_response
-from ..parameters import read_cursor, write_cursor
+from ..parameters import read_cursor, whole_number, write_cursor
 from ..problems import bad_request
 
 LIMIT: Final = 50
@@ -36,7 +36,8 @@ def asked(request: Request, names: Iterable[str] = ()) -> Asked:
             raise bad_request("parameter", f"{name} is not given once.")
         given[name] = values[0]
     cursor = given.pop("cursor", None)
-    return Asked(_limit(given.pop("limit", None)), None if cursor is None else read_cursor(cursor, str), given)
+    limit = whole_number(given.pop("limit", str(LIMIT)), "limit", MOST)
+    return Asked(limit, None if cursor is None else read_cursor(cursor, str), given)
 
 
 def listed(ask: Asked, rows: Any, after: str | None) -> Response:
@@ -46,11 +47,3 @@ def listed(ask: Asked, rows: Any, after: str | None) -> Response:
         query = urlencode({**ask.rest, "limit": ask.limit, "cursor": write_cursor(after)})
         headers["link"] = f'<?{query}>; rel="next"'
     return json_response(rows, headers=headers)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
-        raise bad_request("parameter", f"limit is not a whole number from 1 to {MOST}.")
-    return int(text)

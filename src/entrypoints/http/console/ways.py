@@ -42,7 +42,8 @@ def ways(
     rows = []
     for index, document in enumerate(chosen, start):
         record, first, letter = expected.get(index), stored.get(index), letters.get(index)
-        row = {"index": index, **_identity(record, letter or judged.get(index)), **document_of(document, DOCUMENT)}
+        named = record or letter or judged.get(index)
+        row = {"index": index, **_identity(site, raw, index, document, named), **document_of(document, DOCUMENT)}
         row |= {"outcome": None, "stage": None, "letter": None, "curated": None, "first": None}
         if letter is not None:
             row |= {"outcome": "dead-lettered", "stage": letter.stage, "letter": letter.id, "reason": letter.reason}
@@ -87,12 +88,14 @@ def _letters(site: Site, receipt: str, entry: LedgerEntry | None, batch: Batch) 
     return found
 
 
-def _identity(record: Curated | None, letter: DeadLetter | None) -> dict[str, Any]:
-    if record is not None:
-        return {"eventType": record.type, "eventId": record.id}
-    if letter is not None:
-        return {"eventType": letter.event_type, "eventId": letter.event_id}
-    return {"eventType": None, "eventId": None}
+def _identity(
+    site: Site, raw: RawObject, index: int, document: bytes, named: Curated | DeadLetter | None
+) -> dict[str, Any]:
+    """Type and id of an event, as far as it has them."""
+    if isinstance(named, DeadLetter):
+        return {"eventType": named.event_type, "eventId": named.event_id}
+    event = named or site.pipeline.decoder.read(raw, index, document)  # what is no letter is an event
+    return {"eventType": event.type, "eventId": event.id}
 
 
 def _lineage(first: Curated) -> Lineage:
