@@ -17,12 +17,12 @@ from .platform import Platform
 
 
 @contextmanager
-def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Platform]:
+def open_platform(store: str, catalog: Catalog, *, write: bool, mend: bool = True) -> Iterator[Platform]:
     """The platform on a store: ``memory:``, ``file:PATH`` or ``aws:STACK``.
 
     A file store is mended when it is opened. With ``write`` it is created if need be, and nobody else may be writing
     to it. Without, it must exist; others may write meanwhile, and only where something needs mending and nobody is
-    writing is the writer's lock taken, until it is mended. On a stack the functions process what is accepted, and
+    writing is the writer's lock taken, until it is mended. Without ``mend``, a writer is left to do that. On a stack the functions process what is accepted, and
     a schedule mends: opening it only looks the stack up. Raises ``StoreError``.
     """
     clock, ids = SystemClock(), RandomReceiptIds()
@@ -44,7 +44,7 @@ def open_platform(store: str, catalog: Catalog, *, write: bool) -> Iterator[Plat
     if write:
         with open_local(path, write=True) as local:
             platform = _on_a_folder(local, catalog)
-            yield attrs.evolve(platform, mended=platform.mend())
+            yield attrs.evolve(platform, mended=platform.mend() if mend else 0)
         return
     mended, busy, held = 0, False, dict[str, str]()
     with open_local(path, write=False) as local:

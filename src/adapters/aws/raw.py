@@ -76,6 +76,15 @@ class S3Raw:
                         raise ReceiptConflict(f"receipt {raw.receipt.id} is taken by other bytes") from None
             return
 
+    def append_all(self, raws: Sequence[RawObject]) -> None:
+        if len(raws) < 2:
+            for raw in raws:
+                self.append(raw)
+            return
+        with ThreadPoolExecutor(min(self._clients.parallelism, len(raws))) as pool:
+            for _ in pool.map(self.append, raws):  # raises what any of them raised
+                pass
+
     def read(self, receipt: str) -> RawObject:
         key = key_of(receipt)
         with translated(self._place):

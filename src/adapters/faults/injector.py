@@ -32,6 +32,7 @@ class Fault(enum.StrEnum):
 
 
 BATCHES = {
+    ("raw", "append_all"): 0,
     **{("curated", method): 0 for method in ("insert", "mark", "replace", "delete", "restore")},
     ("views", "commit"): 1,
     ("views", "forget"): 1,

@@ -21,13 +21,13 @@ from .views import LocalViews
 class LocalStore:
     """An open store. Threads may share it; a process that forks must open its own."""
 
-    def __init__(self, path: Path, lock: WriterLock | None) -> None:
+    def __init__(self, path: Path, lock: WriterLock | None, *, appends: bool = False) -> None:
         """Use ``open_local``. The store owns the lock from here on."""
         self.path = path
         self.writable = lock is not None
         self._lock = lock
         self._closed = False
-        raw = LocalRaw(path / "raw", write=self.writable)
+        raw = LocalRaw(path / "raw", write=self.writable or appends)
         self._database = Database(path, write=self.writable)
         queue = LocalQueue(self._database)
         if self.writable:
@@ -69,21 +69,22 @@ class LocalStore:
         self.close()
 
 
-def open_local(path: Path, *, write: bool | Literal["if-free"]) -> LocalStore:
+def open_local(path: Path, *, write: bool | Literal["if-free", "raw-log"]) -> LocalStore:
     """The store in the folder ``path``.
 
     ``write=True`` takes the writer's lock and creates what is missing; ``False`` reads a store that exists, creates
     nothing, and works while another process writes; ``"if-free"`` is the first where nobody holds the lock and the
-    second where somebody does: ``LocalStore.writable`` tells which.
+    second where somebody does: ``LocalStore.writable`` tells which. ``"raw-log"`` appends to the raw log and reads
+    everything else: for a process whose own child holds the lock, and appends nothing.
 
     Raises ``StoreError``: no store there, another writer, another format, a damaged file, a folder that cannot be
     used. Raises ``TransientError`` where ``"if-free"`` meets a store that another process is just creating.
     """
     path = Path(path)
-    if not write:
+    if not write or write == "raw-log":
         if not _exists(path):
             raise StoreError(f"there is no store at {path}")
-        return LocalStore(path, None)
+        return LocalStore(path, None, appends=bool(write))
     with translated(path):
         path.mkdir(parents=True, exist_ok=True)
         try:

@@ -8,6 +8,7 @@ from .ledger import MemoryLedger
 from .orchestrator import MemoryOrchestrator
 from .queue import MemoryQueue
 from .raw import MemoryRaw
+from .shared import shared
 from .views import MemoryViews
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryRaw",
     "MemoryViews",
     "memory_stores",
+    "shared",
 ]
 
 

@@ -24,6 +24,10 @@ class MemoryRaw:
         elif first != raw:
             raise ReceiptConflict(f"receipt {receipt} is taken by other bytes")
 
+    def append_all(self, raws: Sequence[RawObject]) -> None:
+        for raw in raws:
+            self.append(raw)
+
     def read(self, receipt: str) -> RawObject:
         try:
             return self._objects[receipt]

@@ -32,8 +32,19 @@ _untyped = msgspec.json.Decoder(float_hook=Decimal).decode
 def unremarkable(raw: bytes) -> bool:
     """True only if nothing in the document needs ``parse`` to be found wrong, but for its grammar.
 
-    It is UTF-8, has no surrogate escapes, no number with an exponent or with over 38 digits, and too few brackets
-    to be nested too deeply. False says nothing.
+    It is ``unremarkable_text``, and has too few brackets to be nested too deeply. False says nothing.
+    """
+    return brackets(raw) <= MAX_DEPTH and unremarkable_text(raw)
+
+
+def brackets(raw: bytes) -> int:
+    """How many brackets are opened, at least as many as levels are nested."""
+    return raw.count(b"{") + raw.count(b"[")
+
+
+def unremarkable_text(raw: bytes) -> bool:
+    """True only for UTF-8 without surrogate escapes, numbers with an exponent or with over 38 digits; of one or several
+    documents.
     """
     if not raw.isascii():
         try:
@@ -41,8 +52,7 @@ def unremarkable(raw: bytes) -> bool:
         except UnicodeDecodeError:
             return False
     return (
-        raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
-        and not (b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw))
+        not (b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw))
         and b"0" * 39 not in raw.translate(_DIGITS)
         and b",e," not in (delimited := raw.translate(_DELIMITED, _WITHIN_NUMBERS))
         and delimited.strip(b",") != b"e"  # the whole document is a number

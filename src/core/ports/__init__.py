@@ -4,7 +4,7 @@ Every method may raise ``TransientError``; a call that raised it may or may not 
 again. Adapters translate their backend's errors into these two branches and swallow none.
 """
 
-from .kept import ChangeFeed, CuratedStore, DeadLetters, Files, Ledger, Queue, RawStore, Stores, ViewStore
+from .kept import ChangeFeed, CuratedStore, DeadLetters, Files, Ledger, Queue, RawStore, Sender, Stores, ViewStore
 from .surroundings import Clock, Orchestrator, ReceiptIds
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Queue",
     "RawStore",
     "ReceiptIds",
+    "Sender",
     "Stores",
     "ViewStore",
 ]

@@ -29,6 +29,10 @@ class RawStore(Protocol):
         """
         ...
 
+    def append_all(self, raws: Sequence[RawObject]) -> None:
+        """Append each of them, which may be cheaper than one by one; after an error any of them may be there."""
+        ...
+
     def read(self, receipt: str) -> RawObject:
         """What was appended, byte for byte. Raises ``UnknownReceipt``."""
         ...
@@ -168,12 +172,16 @@ class Ledger(Protocol):
         ...
 
 
-class Queue(Protocol):
-    """Receipts that wait to be processed. At least once: a message may come twice, and out of order."""
+class Sender(Protocol):
+    """The end of a queue that receipts are put into."""
 
     def send(self, receipt: str, raw: RawObject | None = None) -> None:
         """Enqueue durably before returning. An adapter may carry ``raw`` along to save a read."""
         ...
+
+
+class Queue(Sender, Protocol):
+    """Receipts that wait to be processed. At least once: a message may come twice, and out of order."""
 
     def receive(self, limit: int) -> Sequence[Message]:
         """Up to ``limit`` messages, hidden from others until acknowledged, released or their time is up."""

@@ -1,15 +1,16 @@
 """Ingest: bytes become a receipt in the raw log and a message in the queue, and only then are accepted."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..decoding.bodies import decompress, is_binary_mode, is_json
 from ..decoding.decoder import Decoder
+from ..decoding.envelopes import envelopes
 from ..decoding.events import NoEvent
 from ..errors import BodyError
-from ..ports import Clock, Queue, RawStore, ReceiptIds
+from ..ports import Clock, RawStore, ReceiptIds, Sender
 from ..records import RawObject, Receipt, Violation
 
 MAX_BODY = 5 * 1024 * 1024
@@ -41,6 +42,13 @@ class Accepted(msgspec.Struct, frozen=True):
     events: list[Identified]
 
 
+class Prepared(NamedTuple):
+    """A receipt that is not kept yet, and the answer to whoever sent it."""
+
+    raw: RawObject
+    answer: Accepted
+
+
 class Reserved(NamedTuple):
     """The id and the instant (microseconds) of a receipt to come."""
 
@@ -60,12 +68,18 @@ class Ingest:
     """Takes bytes in. What it returned for is durable in the raw log and queued."""
 
     def __init__(
-        self, raw: RawStore, queue: Queue, decoder: Decoder, clock: Clock, ids: ReceiptIds, catalog: str
+        self, raw: RawStore, queue: Sender, decoder: Decoder, clock: Clock, ids: ReceiptIds, catalog: str
     ) -> None:
         self._raw, self._queue, self._decoder, self._clock, self._ids = raw, queue, decoder, clock, ids
         self._catalog = catalog
 
-    def request(
+    def request(self, body: bytes, **given: Any) -> Accepted:
+        """Accept a request's body, in any form: ``prepare`` it, and keep what that makes of it."""
+        prepared = self.prepare(body, **given)
+        self.keep(prepared.raw)
+        return prepared.answer
+
+    def prepare(
         self,
         body: bytes,
         *,
@@ -76,11 +90,11 @@ class Ingest:
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
         origin: str = "request",
-    ) -> Accepted:
-        """Accept a request's body, in any form.
+    ) -> Prepared:
+        """The receipt of a request's body, in any form, and what is to be answered once it is kept; touches no store.
 
         Raises ``BodyError`` where it is too large, in an unknown encoding or of an unsupported type,
-        ``NothingAccepted`` where nothing in it is an event; then nothing is stored.
+        ``NothingAccepted`` where nothing in it is an event.
         """
         content = content_of(body, content_encoding)
         receipt = self._receipt(source, content_type, foreign, idempotency_key, headers or {}, origin, 1)
@@ -89,8 +103,12 @@ class Ingest:
         answer = self._answer(raw)
         if answer.rejected and not answer.events:
             raise NothingAccepted(answer.rejected)
-        self._keep(raw)
-        return answer
+        return Prepared(raw, answer)
+
+    def keep(self, raw: RawObject) -> None:
+        """Make a receipt durable, and queue it. Again, it changes nothing."""
+        self._raw.append(raw)
+        self._queue.send(raw.receipt.id, raw)
 
     def reserve(self) -> Reserved:
         """What the next receipt is to be called. Who notes it first can accept a chunk again after a crash."""
@@ -114,7 +132,7 @@ class Ingest:
         ``reserved``, accepting the same chunk again changes nothing.
         """
         receipt = self._receipt(source, content_type, foreign, None, {}, origin, line, chunk=True, reserved=reserved)
-        self._keep(RawObject(receipt, body))
+        self.keep(RawObject(receipt, body))
         return receipt.id
 
     def _receipt(
@@ -145,12 +163,15 @@ class Ingest:
             catalog=self._catalog,
         )
 
-    def _keep(self, raw: RawObject) -> None:
-        self._raw.append(raw)
-        self._queue.send(raw.receipt.id, raw)
-
     def _answer(self, raw: RawObject) -> Accepted:
         documents = documents_of(raw, self._decoder)
+        receipt = raw.receipt.id
+        if (read := envelopes(raw, documents)) is not None:
+            named = [
+                Identified(index, each.id or self._decoder.fallback_id(raw, index), each.type)
+                for index, each in enumerate(read)
+            ]
+            return Accepted(receipt, len(named), [], named)
         events, rejected = [], []
         for index, document in enumerate(documents):
             try:
@@ -159,7 +180,7 @@ class Ingest:
                 rejected.append(Rejected(index, error.violations))
             else:
                 events.append(Identified(index, event.id, event.type))
-        return Accepted(raw.receipt.id, len(events), rejected, events)
+        return Accepted(receipt, len(events), rejected, events)
 
 
 def require_json(raw: RawObject) -> None:

@@ -17,6 +17,7 @@ from . import (
     restore,
     run,
     sample,
+    serve,
     view,
 )
 from .exits import Commands
@@ -43,6 +44,7 @@ def main() -> None:
 
 for _command in (
     run.run,
+    serve.serve,
     sample.sample,
     events.events,
     view.view,

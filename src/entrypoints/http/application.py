@@ -1,6 +1,6 @@
 """``Application``: routes requests, answers preflights, and turns every expected error into a problem."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -8,13 +8,16 @@ from urllib.parse import unquote
 import attrs
 
 from ...core.errors import BodyError, StoreError, TransientError
+from ...core.records import RawObject
 from ...core.services.ingest import NothingAccepted
 from .cors import Cors
 from .messages import Request, Response
 from .problems import Problem, not_found, of_body, of_nothing, unavailable
 from .site import Site
 
-Answer = Callable[[Site, Request, Sequence[str]], Response]
+Steps = Generator[RawObject, None, Response]
+"""An answer on its way: each receipt that it yields is to be kept before it goes on."""
+Answer = Callable[[Site, Request, Sequence[str]], Response | Steps]
 """Answers a request; the sequence has the variable segments of its path."""
 
 
@@ -95,9 +98,25 @@ class Application:
         self._site, self._routes, self._cors = site, tuple(routes), Cors(origins)
 
     def respond(self, request: Request) -> Response:
-        """The response to a request. Expected errors are problems; others pass through."""
+        """The response to a request, whose receipt is kept. Expected errors are problems; others pass through."""
+        steps = self.steps(request)
         try:
-            response = self._answer(request)
+            raw = next(steps)
+            while True:
+                try:
+                    self._site.ingest.keep(raw)
+                except Exception as error:  # the steps say what it means to the client
+                    raw = steps.throw(error)
+                else:
+                    raw = next(steps)
+        except StopIteration as done:
+            response: Response = done.value
+            return response
+
+    def steps(self, request: Request) -> Steps:
+        """As ``respond``, but whoever calls keeps the receipts: in a way of its own, or many at once."""
+        try:
+            response = yield from self._answer(request)
         except Problem as problem:
             response = problem.response()
         except BodyError as error:
@@ -111,7 +130,11 @@ class Application:
             response = attrs.evolve(response, body=b"")
         return self._cors.allowed(request, response)
 
-    def _answer(self, request: Request) -> Response:
+    def refuse(self, request: Request, problem: Problem) -> Response:
+        """The response to a request that is answered with a problem before it gets here."""
+        return self._cors.allowed(request, problem.response())
+
+    def _answer(self, request: Request) -> Steps:
         found = {route.method: (route, segments) for route, segments in self._matching(request.path)}
         if not found:
             raise not_found("There is nothing at this path.")
@@ -123,7 +146,8 @@ class Application:
             detail = f"This path takes {', '.join(methods)}."
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", detail, headers={"allow": ", ".join(methods)})
         route, segments = found[method]
-        response = route.find()(self._site, request, segments)
+        answer = route.find()(self._site, request, segments)
+        response = answer if isinstance(answer, Response) else (yield from answer)
         return attrs.evolve(response, facts={"route": f"{route.method} {route.path}", **response.facts})
 
     def _matching(self, path: str) -> Iterator[tuple[Route, Sequence[str]]]:

@@ -15,11 +15,17 @@ RETRY_SECONDS: Final = 5
 
 TITLES: Final = {
     HTTPStatus.BAD_REQUEST: "Malformed",
+    HTTPStatus.UNAUTHORIZED: "Not known",
+    HTTPStatus.FORBIDDEN: "Not allowed",
     HTTPStatus.NOT_FOUND: "Not found",
     HTTPStatus.METHOD_NOT_ALLOWED: "Method not allowed",
+    HTTPStatus.REQUEST_TIMEOUT: "Too slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Not supported",
     HTTPStatus.UNPROCESSABLE_ENTITY: "No event",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "Too large",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Failed",
     HTTPStatus.SERVICE_UNAVAILABLE: "Try again later",
 }
 SHOWN: Final = 100

@@ -1,0 +1,72 @@
+"""``Working``: the loop that processes what was accepted, keeps the views up to date, and never gives up."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...core.errors import TransientError
+from ...core.records import Message
+from ...core.services.work import Work
+from ..platform import Platform
+from .inbox import Inbox
+from .meter import Meter, Metered
+
+AT_ONCE: Final = 20
+"""Receipts that are processed before the views are brought up to date."""
+IDLE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
+
+Attend = Callable[[float], bool]
+"""Takes in what has come, after waiting up to so many seconds for it; False once nothing will come any more."""
+
+
+class Working:
+    """Processes what comes into an inbox; and what waits in the store's queue, such as what an earlier run has left."""
+
+    def __init__(self, platform: Platform, inbox: Inbox, meter: Meter, log: Any) -> None:
+        stores = platform.stores
+        curated: Any = Metered(stores.curated, meter)
+        process = platform.process.over(curated, stores.dead_letters, stores.ledger)
+        self._platform, self._inbox, self._meter, self._log = platform, inbox, meter, log
+        self._works = Work(inbox, process, platform.project), Work(stores.queue, process, platform.project)
+
+    def run(self, attend: Attend) -> None:
+        """Work until nothing comes any more and nothing is left. What fails for now is tried again, after pauses that
+        grow; at the end what still fails is left to be found when the store is opened next.
+        """
+        pause, mended, coming = 0.0, False, True
+        while True:
+            coming = attend(0) and coming
+            try:
+                if not mended:
+                    self._platform.reconcile.mend()
+                    mended = True
+                if not self._step():
+                    if not coming:
+                        return
+                    attend(IDLE_SECONDS)
+                pause = 0.0
+            except TransientError as error:
+                pause = min(max(pause * 2, IDLE_SECONDS), LONGEST_PAUSE_SECONDS)
+                self._log.warning("receipt.failed", error=str(error), pause_seconds=pause)
+                if not attend(pause):
+                    return
+
+    def _step(self) -> bool:
+        """Process some receipts of the first queue that has any; whether any has."""
+        for work in self._works:
+            try:
+                entries = work.step(AT_ONCE)
+            finally:
+                self._let_go_of_held(work)
+            if entries is not None:
+                self._meter.processed(entries)
+                work.project()
+                return True
+        self._works[0].project()
+        return False
+
+    def _let_go_of_held(self, work: Work) -> None:
+        for receipt, reason in [*work.held.items()]:
+            # It stays where it is found when the store is opened with its catalog.
+            self._log.warning("receipt.held", receipt_id=receipt, reason=reason)
+            self._inbox.acknowledge([Message(receipt, receipt)])
+            del work.held[receipt]
