@@ -36,7 +36,7 @@ run: $(VENV)/runtime $(VENV)/editable ## a tour: sample events, processed, looke
 	say millrace reconcile --store file:$(DEMO)/store
 
 .PHONY: test
-test: $(VENV)/dev $(VENV)/editable $(VENV)/npm ## the test-suite with branch coverage (ARGS="-k redrive" narrows it)
+test: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/chromium ## the test-suite with branch coverage (ARGS="-k redrive" narrows it)
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
 
 .PHONY: lint
@@ -126,6 +126,16 @@ $(VENV)/npm: tests/aws/npm/package-lock.json $(VENV)/place
 	export NODE_EXTRA_CA_CERTS="$${NODE_EXTRA_CA_CERTS:-$(wildcard /etc/ssl/certs/ca-certificates.crt)}"; \
 	if npm ci --prefix tests/aws/npm --no-audit --no-fund --loglevel=error >&2; then touch $@; \
 	else echo 'npm could not: the tests that need it are skipped' >&2; fi
+
+# The console is tested in Debian's chromium. Who may not install it gets the tests skipped, and is told so.
+$(VENV)/chromium: $(VENV)/place
+	@if command -v chromium >/dev/null; then touch $@; exit; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing chromium, which the tests of the console need' >&2; export DEBIAN_FRONTEND=noninteractive; \
+	  if apt-get -qq update >&2 && apt-get -qq install --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	  then touch $@; exit; fi; \
+	fi; \
+	echo 'There is no chromium here (Debian: apt-get install chromium): the tests of the console are skipped' >&2
 
 # In its strict mode the editable install links file by file, so it is made again when a file comes or goes.
 FILES := $(sort $(shell find src -name '*.py' -o -name py.typed -o -path 'src/entrypoints/console/*'))
