@@ -1,7 +1,7 @@
 """Golden files: the bytes of every event version ever accepted, and what they have to become for ever.
 
-``tests/golden/CATALOG/TYPE-vN.json`` is a document as it was received, ``TYPE-vN.curated.json`` what it becomes.
-Neither is ever edited: where a test here fails, stored events would be read or identified differently than before.
+``tests/golden/FOLDER/TYPE-vN.json`` is a document as it was received, ``TYPE-vN.curated.json`` what it becomes. The
+folder is the name of a catalog, or of a source that has types of its own. Neither is ever edited: where a test here fails, stored events would be read or identified differently than before.
 """
 
 import json
@@ -11,16 +11,29 @@ from typing import Any
 import pytest
 
 from millrace.core.canonical import canonical_text
-from millrace.core.catalogs import cloudtrail, retail
+from millrace.core.catalogs import cloudtrail, retail, webhooks
 from millrace.core.identity import chunk_key, content_hash, derived_id, record_key, tie_break
 from millrace.core.numbers import plain
 from millrace.core.pipeline.pipeline import Pipeline
 from millrace.core.records import RawObject, Receipt
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-CATALOGS = {"retail": retail.catalog, "cloudtrail": cloudtrail.catalog}
+CATALOGS = {
+    "retail": retail.catalog,
+    "cloudtrail": cloudtrail.catalog,
+    "github": webhooks.catalog,
+    "stripe": webhooks.catalog,
+}
 FILES = sorted(file for file in GOLDEN.glob("*/*.json") if not file.name.endswith(".curated.json"))
 NAMES = [f"{file.parent.name}/{file.stem}" for file in FILES]
+
+
+def headers(file: Path) -> dict[str, str]:
+    """The headers that are kept of a request with the document."""
+    if file.parent.name != "github":
+        return {}
+    kind = file.stem.removeprefix("github.").rpartition("-")[0]
+    return {"x-github-event": kind, "x-github-delivery": f"0b989ba4-{kind}"}
 
 
 def becomes(file: Path) -> dict[str, Any]:
@@ -32,6 +45,7 @@ def becomes(file: Path) -> dict[str, Any]:
         source="golden",
         foreign=name if name in CATALOGS[name].sources else None,
         idempotency_key="golden",
+        headers=headers(file),
     )
     batch = Pipeline(CATALOGS[name]).run(RawObject(receipt, file.read_bytes()), 1_795_399_200_000_001)
     return {
@@ -72,12 +86,13 @@ def test_what_was_once_accepted_becomes_the_same_for_ever(file: Path) -> None:
 
 def test_every_version_of_every_type_has_a_golden_file() -> None:
     wanted = {
-        f"{name}/{declared.name}-v{version}"
-        for name, catalog in CATALOGS.items()
+        f"{catalog.name}/{declared.name}-v{version}"
+        for catalog in CATALOGS.values()
         for declared in catalog.declared.values()
         for version in range(declared.oldest, declared.version + 1)
     }
-    assert {*wanted, "retail/millrace.probe-v1"} <= set(NAMES)
+    there = {f"{CATALOGS[file.parent.name].name}/{file.stem}" for file in FILES}
+    assert {*wanted, "retail/millrace.probe-v1"} <= there
 
 
 def test_every_expectation_has_its_document() -> None:

@@ -1,1 +1,1 @@
-"""Catalogs that come with Millrace: ``retail`` to try things on, ``cloudtrail`` for real logs."""
+"""Catalogs that come with Millrace: ``retail`` to try things on, ``cloudtrail`` and ``webhooks`` for real ones."""

@@ -1,24 +1,28 @@
 """POST /ingest and /ingest/{source}: bytes in, a receipt out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from http import HTTPStatus
 
+from ...core.records import RawObject
 from .messages import JSON, Request, Response, json_response
 from .problems import bad_request, not_found
+from .signed import require_signature
 from .site import Site
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
-def ingest(site: Site, request: Request, segments: Sequence[str]) -> Response:
-    """202 with the receipt, once the bytes are durable and queued. ``segments``: the foreign source, if any."""
+def ingest(site: Site, request: Request, segments: Sequence[str]) -> Generator[RawObject, None, Response]:
+    """202 with the receipt, once it is kept. ``segments``: the foreign source, if any."""
     foreign = segments[0] if segments else None
     if foreign is not None and foreign not in site.catalog.sources:
         known = ", ".join(sorted(site.catalog.sources)) or "none"
         raise not_found(f"There is no such source; the catalog has {known}.")
+    if foreign is not None:
+        require_signature(site.catalog.sources[foreign], request, site.clock.now())
     headers = request.headers
-    accepted = site.ingest.request(
+    raw, accepted = site.ingest.prepare(
         request.body,
         source=request.caller,
         content_type=headers.get("content-type", JSON),
@@ -27,6 +31,7 @@ def ingest(site: Site, request: Request, segments: Sequence[str]) -> Response:
         idempotency_key=idempotency_key(request),
         headers=headers,
     )
+    yield raw
     return json_response(
         accepted,
         HTTPStatus.ACCEPTED,

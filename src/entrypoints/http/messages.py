@@ -9,6 +9,8 @@ import msgspec
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
+ANONYMOUS: Final = "anonymous"
+"""The caller of whom nothing is known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -22,7 +24,7 @@ class Request:
     query: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
     headers: Mapping[str, str] = attrs.field(factory=dict)
     body: bytes = b""
-    caller: str = "anonymous"
+    caller: str = ANONYMOUS
 
 
 @attrs.frozen(kw_only=True)

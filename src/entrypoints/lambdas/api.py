@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..http.application import Application, Route
-from ..http.messages import Request, Response
+from ..http.messages import ANONYMOUS, Request, Response
 from .arrivals import API, UnexpectedEvent, part
 from .function import Invocation
 from .measures import Measure
@@ -94,4 +94,4 @@ def _caller(context: Mapping[str, Any]) -> str:
         return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn  # the last part names a session
     if key := identity.get("apiKeyId"):
         return f"api-key/{key}"
-    return "anonymous"
+    return ANONYMOUS
