@@ -1,221 +1,153 @@
-"""GET /openapi.json: the OpenAPI 3.1 description of the API, with the types, views and sources of the catalog."""
+"""GET /openapi.json: the OpenAPI 3.1 description of the API, with the types, views and sources of the catalog.
+
+Its examples are requests and the answers that the API itself gives to them.
+"""
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
 
-from ...core.decoding.bodies import MAX_EVENT
-from ...core.services.ingest import MAX_BODY, MAX_CONTENT, MAX_EVENTS
-from ..rows import ENVELOPE
-from .messages import JSON, PROBLEM, Request, Response, json_response
-from .pages import LINES
-from .parameters import LIMIT, MOST
-from .schemas import SCHEMAS, ref
+import msgspec
+
+from ...core.catalog import Catalog
+from . import operations
+from .exchanges import Exchange, encode, exchanges
+from .messages import JSON, PROBLEM, Request, Response
+from .operations import Description, content, segment
+from .problems import Problem, unavailable
+from .schemas import components, ref
 from .site import Site
 
-Description: TypeAlias = dict[str, Any]
-
-_FORMS: Final = (
-    "One event, an array of events, or NDJSON; plain events (`eventType`), CloudEvents 1.0 structured, batched or, "
-    f"with `ce-` headers, binary. At most {MAX_BODY} bytes, {MAX_CONTENT} once decompressed, {MAX_EVENTS} events of "
-    f"{MAX_EVENT} bytes each."
+_ABOUT: Final = (
+    "Events of the catalog {}. What a GET answers, HEAD answers without a body; OPTIONS says which methods a path "
+    "takes, and answers the preflights of the origins that are configured. Errors are problems (RFC 9457)."
 )
 _ERRORS: Final = {
     "400": "The body is no JSON, or a header or parameter is not understood",
+    "401": "An API key is needed, or the signature of the source; the one sent is none",
+    "403": "Who calls may not",
     "404": "There is no such thing in the catalog",
+    "405": "The path takes other methods",
+    "408": "The body did not come in time",
     "413": "The body, its content, the number of events or the only event is too large",
     "415": "The type or encoding of the body is not supported",
     "422": "The body is JSON, but nothing in it is an event; nothing was stored",
     "429": "Too many requests",
+    "431": "The headers are too large",
+    "500": "Something failed that nobody foresaw; the log says what",
     "503": "A part of the platform does not answer; send the same again after Retry-After seconds",
 }
+_HEADERS: Final = {
+    "401": ("WWW-Authenticate", "string", "How to be known"),
+    "405": ("Allow", "string", "The methods that the path takes"),
+    "415": ("Accept-Encoding", "string", "The encodings that are supported"),
+    "429": ("Retry-After", "integer", "Seconds"),
+    "503": ("Retry-After", "integer", "Seconds"),
+}
+_BEFORE: Final = {
+    "key": Problem(HTTPStatus.UNAUTHORIZED, "key", "Send an API key in the header X-Api-Key, or as a bearer token."),
+    "too-many": Problem(
+        HTTPStatus.TOO_MANY_REQUESTS, "too-many", "Too many requests at once. Send this one again in a moment."
+    ),
+    "unavailable": unavailable(),
+}
+"""Problems that a request meets before or behind the API: they depend on what is around it."""
 
 
 def openapi(site: Site, _: Request, __: Sequence[str]) -> Response:
     """200 with the description."""
-    return json_response(describe(site))
+    return Response(status=HTTPStatus.OK, headers={"content-type": JSON}, body=_encoded(site.catalog))
 
 
-def describe(site: Site) -> Description:
-    """The OpenAPI document of the API over a catalog."""
+@lru_cache(maxsize=4)
+def _encoded(catalog: Catalog) -> bytes:
+    return encode(describe(catalog))
+
+
+def describe(catalog: Catalog) -> Description:
+    """The OpenAPI document of the API over a catalog; numbers in it are int, float or Decimal."""
     from ... import __version__
 
-    catalog = site.catalog
     types, views, sources = (sorted(names) for names in (catalog.declared, catalog.views, catalog.sources))
-    return {
+    read = {header for source in catalog.sources.values() for header in source.headers}
+    description: Description = {
         "openapi": "3.1.0",
-        "info": {"title": "Millrace", "version": __version__, "description": f"Events of the catalog {catalog.name}."},
+        "info": {"title": "Millrace", "version": __version__, "description": _ABOUT.format(catalog.name)},
+        "servers": [{"url": "./", "description": "Where this description was read"}],
+        "security": [{}, {"key": []}, {"bearer": []}],
         "paths": {
-            "/ingest": {"post": _ingest("ingest", "Accept events")},
+            "/ingest": {"post": operations.ingest()},
             "/ingest/{source}": {
-                "parameters": [_segment("source", sources, "A foreign source of the catalog")],
-                "post": _ingest("ingestForeign", "Accept documents that a source of the catalog maps to events"),
+                "parameters": [segment("source", sources, "A foreign source of the catalog")],
+                "post": operations.ingest_foreign(sorted(read)),
             },
-            "/validate": {"post": _validate()},
+            "/validate": {"post": operations.validate()},
             "/events/{type}": {
-                "parameters": [_segment("type", types, "An event type")],
-                "get": _query("events", "Curated events of a type in time order", "CuratedEvent", []),
+                "parameters": [segment("type", types, "An event type")],
+                "get": operations.events(),
             },
-            "/views/{view}": {
-                "parameters": [_segment("view", views, "A view")],
-                "get": _query("view", "Rows of a view by window and group", "ViewRow", [_BY]),
-            },
-            "/catalog": {"get": _get("catalog", "What the catalog declares", JSON, {"type": "object"}, [])},
+            "/views/{view}": {"parameters": [segment("view", views, "A view")], "get": operations.view()},
+            "/catalog": {"get": operations.catalog()},
             "/catalog/{type}": {
-                "parameters": [_segment("type", types, "An event type")],
-                "get": _get(
-                    "schema",
-                    "The JSON Schema (2020-12) of the data of a type",
-                    "application/schema+json",
-                    {"type": "object"},
-                    ["404"],
-                ),
+                "parameters": [segment("type", types, "An event type")],
+                "get": operations.schema(),
             },
-            "/health": {
-                "get": {
-                    **_operation("health", "Whether what requests are answered from can be reached", []),
-                    "responses": {
-                        "200": _content("Every dependency answers", JSON, ref("Health")),
-                        "503": _content("Some dependency does not answer", JSON, ref("Health")),
-                    },
-                }
-            },
-            "/openapi.json": {"get": _get("openapi", "This description", JSON, {"type": "object"}, [])},
+            "/health": {"get": operations.health()},
+            "/openapi.json": {"get": operations.openapi()},
         },
         "components": {
-            "schemas": {**SCHEMAS, "CuratedEvent": _curated()},
-            "responses": {
-                status: {
-                    **_content(meaning, PROBLEM, ref("Problem")),
-                    **(
-                        {"headers": {"Retry-After": {"schema": {"type": "integer"}}}}
-                        if status in ("429", "503")
-                        else {}
-                    ),
-                }
-                for status, meaning in _ERRORS.items()
+            "schemas": components(catalog),
+            "responses": {status: _error(status, meaning) for status, meaning in _ERRORS.items()},
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
             },
-            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
         },
     }
+    for exchange in exchanges(catalog):
+        _show(description, exchange)
+    for name, problem in _BEFORE.items():
+        _show_problem(description, name, _ERRORS[str(int(problem.status))], problem.response())
+    return description
 
 
-_BY: Final[Description] = {
-    "name": "by",
-    "in": "query",
-    "description": "Fields to merge the groups to, separated by commas; none: one row a window",
-    "schema": {"type": "string"},
-}
-_PAGE: Final[list[Description]] = [
-    {
-        "name": name,
-        "in": "query",
-        "description": f"{words}: RFC 3339, a date, or a time ago (90s, 15m, 2h, 7d)",
-        "schema": {"type": "string"},
-    }
-    for name, words in (("since", "From this instant on"), ("until", "Up to before this instant"))
-] + [
-    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}},
-    {
-        "name": "cursor",
-        "in": "query",
-        "description": "Where the page before ended: follow the link rel=next rather than make one up",
-        "schema": {"type": "string"},
-    },
-]
-_HEADERS: Final[list[Description]] = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "Makes the ids of events that have none: a request sent again with its key counts once",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    },
-    {"name": "Content-Encoding", "in": "header", "schema": {"enum": ["identity", "gzip"]}},
-]
+def _show(description: Description, exchange: Exchange) -> None:
+    """Put an exchange among the examples: its request, unless it is wrong, and its answer."""
+    response = exchange.response
+    if response is not None and response.status >= HTTPStatus.BAD_REQUEST:
+        _show_problem(description, exchange.name, exchange.summary, response)
+        return
+    item = description["paths"][exchange.path]
+    operation = item[exchange.method.lower()]
+    example: Description = {"summary": exchange.summary}
+    sent: dict[str, str] = {**exchange.headers, **exchange.query}
+    if "{" in exchange.path:
+        [variable] = item["parameters"]
+        variable.setdefault("examples", {})[exchange.name] = {"value": exchange.segment}
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in sent:
+            value = sent[parameter["name"]]
+            shown = int(value) if parameter["schema"].get("type") == "integer" else value
+            parameter.setdefault("examples", {})[exchange.name] = {"value": shown}
+    if "requestBody" in operation:
+        media = operation["requestBody"]["content"][exchange.content_type]
+        media.setdefault("examples", {})[exchange.name] = {**example, "value": exchange.shown}
+    if response is not None:
+        kind = response.headers["content-type"]
+        media = operation["responses"][str(int(response.status))]["content"][kind]
+        media.setdefault("examples", {})[exchange.name] = {**example, "value": msgspec.json.decode(response.body)}
 
 
-def _operation(name: str, summary: str, errors: Sequence[str]) -> Description:
-    return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {status: {"$ref": f"#/components/responses/{status}"} for status in errors},
-    }
+def _show_problem(description: Description, name: str, summary: str, response: Response) -> None:
+    media = description["components"]["responses"][str(int(response.status))]["content"][PROBLEM]
+    shown = {"summary": summary, "value": msgspec.json.decode(response.body)}
+    media.setdefault("examples", {})[name] = shown
 
 
-def _with_body(name: str, summary: str, errors: Sequence[str]) -> Description:
-    event = {"oneOf": [ref("PlainEvent"), ref("CloudEvent")]}
-    forms: Description = {
-        JSON: {"schema": {"oneOf": [event, {"type": "array", "items": event, "maxItems": MAX_EVENTS}]}},
-        LINES: {"schema": {"type": "string", "description": "One event a line"}},
-        "application/cloudevents+json": {"schema": ref("CloudEvent")},
-        "application/cloudevents-batch+json": {"schema": {"type": "array", "items": ref("CloudEvent")}},
-    }
-    return {
-        **_operation(name, summary, errors),
-        "parameters": _HEADERS,
-        "requestBody": {"required": True, "description": _FORMS, "content": forms},
-    }
-
-
-def _ingest(name: str, summary: str) -> Description:
-    operation = _with_body(name, summary, ["400", "413", "415", "422", "429", "503"])
-    operation["responses"] |= {
-        "202": {
-            **_content("The bytes are durable and queued", JSON, ref("Accepted")),
-            "headers": {"X-Correlation-Id": {"description": "The receipt", "schema": {"type": "string"}}},
-        }
-    }
-    if name == "ingestForeign":
-        operation["requestBody"] = {
-            "required": True,
-            "description": "Documents as the source sends them.",
-            "content": {JSON: {"schema": {}}, LINES: {"schema": {"type": "string"}}},
-        }
-        operation["responses"]["404"] = {"$ref": "#/components/responses/404"}
-    return operation
-
-
-def _validate() -> Description:
-    operation = _with_body("validate", "Tell what would become of events; store nothing", ["400", "413", "415", "429"])
-    verdicts = {"type": "array", "items": ref("Verdict")}
-    operation["responses"] |= {"200": _content("A verdict for each event", JSON, verdicts)}
-    return operation
-
-
-def _get(name: str, summary: str, kind: str, schema: Description, errors: Sequence[str]) -> Description:
-    operation = _operation(name, summary, [*errors, "429"])
-    operation["responses"] |= {"200": _content(summary, kind, schema)}
-    return operation
-
-
-def _query(name: str, summary: str, row: str, more: list[Description]) -> Description:
-    operation = _get(name, summary, JSON, {"type": "array", "items": ref(row)}, ["400", "404", "503"])
-    operation["parameters"] = [*_PAGE, *more]
-    found = operation["responses"]["200"]
-    found["content"][LINES] = {"schema": {"type": "string", "description": "One row a line"}}
-    link = 'The next page, rel="next" (RFC 8288), relative to the request; none after the last row'
-    found["headers"] = {"Link": {"description": link, "schema": {"type": "string"}}}
-    return operation
-
-
-def _content(description: str, kind: str, schema: Description) -> Description:
-    return {"description": description, "content": {kind: {"schema": schema}}}
-
-
-def _segment(name: str, values: Sequence[str], description: str) -> Description:
-    schema: Description = {"type": "string"}
-    if values:
-        schema["examples"] = list(values)
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
-
-
-def _curated() -> Description:
-    kinds: dict[str, Description] = {name: {"type": "string"} for name in ENVELOPE}
-    kinds["schemaVersion"] = {"type": "integer"}
-    kinds["eventTime"] = kinds["curatedAt"] = {"type": "string", "format": "date-time"}
-    return {
-        "type": "object",
-        "description": "The envelope beside the curated fields; Decimals are strings.",
-        "properties": kinds,
-        "required": [name for name in ENVELOPE if name != "subject"],
-        "additionalProperties": True,
-    }
+def _error(status: str, meaning: str) -> Description:
+    error = content(meaning, PROBLEM, ref("Problem"))
+    if status in _HEADERS:
+        name, kind, words = _HEADERS[status]
+        error["headers"] = {name: {"description": words, "schema": {"type": kind}}}
+    return error
