@@ -67,7 +67,15 @@ def contents(catalog: "Catalog") -> dict[str, Any]:
             for each in catalog.views.values()
         ],
         "sources": [
-            {"name": each.name, "type": each.type, "records": each.records, "id": each.id, "time": each.time}
+            {
+                "name": each.name,
+                "type": each.type,
+                "records": each.records,
+                "id": each.id,
+                "time": each.time,
+                "data": each.data,
+                "signature": each.signature and each.signature.header,
+            }
             for each in catalog.sources.values()
         ],
     }

@@ -3,17 +3,20 @@
 import gzip
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner
 
 from millrace import Catalog
 from millrace.adapters.memory import memory_stores
 from millrace.adapters.system import RandomReceiptIds
 from millrace.core.catalogs import cloudtrail, webhooks
 from millrace.entrypoints.bootstrap import open_platform
+from millrace.entrypoints.cli import main
 from millrace.entrypoints.http.application import Application
 from millrace.entrypoints.http.messages import Request
 from millrace.entrypoints.lambdas import ingestion, wiring
@@ -330,3 +333,23 @@ def test_behind_the_gateway_other_sources_are_for_callers_that_it_knows() -> Non
     finally:
         wiring.use(None)
     assert len(stored(site)) == 2
+
+
+# ------------------------------------------------------------------------------------------------------- what is shown
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_commands_show_sources_and_how_they_are_signed(form: list[str]) -> None:
+    catalog = ["--catalog", "millrace.core.catalogs.webhooks:catalog"]
+    shown = ran(["catalog", "list", *form, *catalog])
+    assert re.search(r"header:X-GitHub-Delivery.*X-Hub-Signature-256", shown, re.DOTALL)
+    assert re.search(r"/created.*/data/object.*Stripe-Signature", shown, re.DOTALL)
+    checked = ran(["catalog", "check", *form, *catalog])
+    assert json.loads(checked)["sources"] == 2 if form else checked.endswith("15 types, 9 views, 2 sources.\n")
+
+
+def ran(command: list[str]) -> str:
+    """What a command says that goes well."""
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    return done.output

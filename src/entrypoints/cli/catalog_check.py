@@ -89,11 +89,12 @@ def _tell_that_it_fits(loaded: "Catalog", form: str | None) -> None:
     from ...core.pipeline.pipeline import Pipeline
 
     Pipeline(loaded)  # compiles everything there is
+    counts = {"types": len(loaded.declared), "views": len(loaded.views), "sources": len(loaded.sources)}
     if form:
-        print_json({"holds": True, "catalog": loaded.name, "types": len(loaded.declared), "views": len(loaded.views)})
+        print_json({"holds": True, "catalog": loaded.name, **counts})
     else:
-        types, views = len(loaded.declared), len(loaded.views)
-        click.echo(f"The catalog {loaded.name!r} fits together: {types} types, {views} views.")
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind != "sources")
+        click.echo(f"The catalog {loaded.name!r} fits together: {told}.")
 
 
 @contextmanager
