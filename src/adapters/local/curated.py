@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -36,15 +36,18 @@ _RECEIPTS = ("SELECT id FROM receipts WHERE name = ?", "INSERT INTO receipts (na
 _FIRST, _LAST, _MIDDLE = -(2**63), 2**63 - 1, 2**63
 _time, _part, _index, _type, _receipt = map(attrgetter, ("time", "part", "index", "type", "receipt"))
 
+_Tail: TypeAlias = tuple[int, Sequence[int], Sequence[Curated]]
+_LONGEST_TAIL = 5000
+
 
 class LocalCurated:
     """Records with a unique index over (type, time, tie-break)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # What the newest insertion wrote, and the first position that was its to give: all there is from there on.
+        # What the newest insertions wrote, and the first position that was theirs to give: all there is from there on.
         # It spares ``changes`` reading back what this process has just written.
-        self._tail: tuple[int, Sequence[int], Sequence[Curated]] | None = None
+        self._tail: _Tail | None = None
 
     def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
         if not records:
@@ -55,13 +58,14 @@ class LocalCurated:
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise _first_unstorable(records, _check_record) from None
         with self._database.lock:
-            self._tail = None
-            answers, self._tail = self._write(records, ties, bodies)
+            before, self._tail = self._tail, None
+            answers, written = self._write(records, ties, bodies)
+            self._tail = written if before is None else _joined(before, written)
             return answers
 
     def _write(
         self, records: Sequence[Curated], ties: Sequence[int], bodies: Sequence[bytes]
-    ) -> tuple[Sequence[Lineage | None], tuple[int, Sequence[int], Sequence[Curated]]]:
+    ) -> tuple[Sequence[Lineage | None], _Tail]:
         """One transaction: the answers, and what was written at which positions."""
         contents = content_hashes(records)
         count = len(records)
@@ -187,6 +191,14 @@ class LocalCurated:
             "SELECT (SELECT count(*) FROM curated) - (SELECT count(*) FROM curated WHERE part > 0)"
         )
         return int(events)
+
+
+def _joined(before: _Tail, written: _Tail) -> _Tail:
+    """Two tails as one, or the second where they are many: of small insertions several are read together."""
+    first, positions, records = before
+    if not positions or len(positions) + len(written[1]) > _LONGEST_TAIL:
+        return written
+    return first, [*positions, *written[1]], [*records, *written[2]]
 
 
 def _take_positions(connection: sqlite3.Connection, count: int) -> int:

@@ -146,7 +146,7 @@ class LocalRaw:
         self._make_durable(hour)
         try:
             with open(temporary, "xb") as file:
-                file.writelines(content)
+                file.write(b"".join(content))
                 file.flush()
                 os.fsync(file.fileno())
             os.link(temporary, self._folder / hour / name)

@@ -3,8 +3,10 @@
 For those who accept events: where nothing in a body deserves care, it takes a third of the time of reading each.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import MAXYEAR, MINYEAR, datetime
+from itertools import repeat
+from operator import add
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -12,9 +14,9 @@ from msgspec import UNSET, UnsetType
 
 from ..identity import EARLIEST, LATEST
 from ..records import RawObject
-from ..times import Instant, epoch_micros, to_micros
+from ..times import Instant, epoch_micros
 from .bodies import MAX_EVENT, is_binary_mode
-from .strict_json import MAX_DEPTH, brackets, unremarkable_text
+from .strict_json import MAX_DEPTH, unremarkable_text
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 
@@ -47,23 +49,32 @@ def envelopes(raw: RawObject, documents: Sequence[bytes]) -> Sequence[Envelope] 
         return None
     if len(body) > MAX_EVENT and max(map(len, documents), default=0) > MAX_EVENT:
         return None
-    if brackets(body) > MAX_DEPTH and max(map(brackets, documents), default=0) > MAX_DEPTH:
+    if _most_brackets(documents) > MAX_DEPTH:
         return None
     try:
         if body[:1] == b"[":
             found = _array(body)
         else:
             found = [_one(body)] if len(documents) == 1 else _lines(body)
-        if len(found) != len(documents) or not all(map(_has_a_time_or_none, found)):
+        if len(found) != len(documents) or not _have_times(found):
             return None
     except (msgspec.DecodeError, RecursionError):
         return None
     return found
 
 
-def _has_a_time_or_none(envelope: Envelope) -> bool:
-    time = envelope.time
-    if time is UNSET:
-        return True
-    micros = to_micros(time) if isinstance(time, datetime) else epoch_micros(time)
-    return EARLIEST <= micros <= LATEST
+def _most_brackets(documents: Sequence[bytes]) -> int:
+    # Without a call of Python's for each document: there may be thousands.
+    braces, squares = map(bytes.count, documents, repeat(b"{")), map(bytes.count, documents, repeat(b"["))
+    return max(map(add, braces, squares), default=0)
+
+
+def _have_times(found: Iterable[Envelope]) -> bool:
+    """Whether each time is one that can be, without a doubt: an offset may lead beyond the first and the last year."""
+    for time in [each.time for each in found]:
+        if time.__class__ is datetime:
+            if not MINYEAR < time.year < MAXYEAR:  # type: ignore[union-attr]
+                return False
+        elif time is not UNSET and not EARLIEST <= epoch_micros(time) <= LATEST:  # type: ignore[arg-type]
+            return False
+    return True

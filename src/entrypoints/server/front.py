@@ -13,7 +13,7 @@ from ...core.records import RawObject
 from ..http.application import ROUTES, Application, Route
 from ..http.messages import Request, Response
 from ..http.problems import RETRY_SECONDS, Problem
-from .admission import Admission
+from .admission import ANONYMOUS, Admission
 from .keeping import Keeping
 from .requests import CLOSE, Disconnected, Receive, Scope, Send, body_of, head_of
 from .site import ServedSite
@@ -25,6 +25,7 @@ MOST_AT_ONCE: Final = 1000
 MOST_BYTES_AT_ONCE: Final = 256 * 1024 * 1024
 """Bytes that the requests of a moment announce, or are taken to have."""
 UNANNOUNCED_BYTES: Final = 1024 * 1024
+WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 AT_ONCE_BYTES: Final = 64 * 1024
 """Bodies up to this are understood within a millisecond, between two other things."""
 
@@ -69,12 +70,10 @@ class Front:
 
     async def _answer(self, request: Request, receive: Receive) -> Response:
         try:
-            if request.method != "OPTIONS":
-                request = attrs.evolve(request, caller=self._admission.caller(request))
+            caller = ANONYMOUS if request.method == "OPTIONS" else self._admission.caller(request)
             self._require_room(request)
-            if request.method in ("POST", "PUT", "PATCH", "DELETE"):
-                request = attrs.evolve(request, body=await body_of(request, receive))
-            return await self._take_steps(request)
+            body = await body_of(request, receive) if request.method in WITH_BODY else b""
+            return await self._take_steps(attrs.evolve(request, caller=caller, body=body))
         except Problem as problem:
             return self._application.refuse(request, problem)
         except Exception as error:  # the boundary: nothing of it may reach the client

@@ -15,6 +15,7 @@ from ...adapters.system import SystemClock
 from ...core.catalog import Catalog
 from ...core.errors import PermanentError
 from ..http.application import ROUTES
+from ..secrets import missing_secrets
 from .admission import LOOPBACK, Admission
 from .connections import MOST_HEAD_BYTES, protocol
 from .front import Front
@@ -70,12 +71,14 @@ def serve(store: str, catalog: Catalog, name: str, settings: Settings, log: Any)
 
 
 def _front(site: ServedSite, keys: Keys, settings: Settings, log: Any) -> Front:
-    routes = [*ROUTES]
+    routes, sources = [*ROUTES], site.catalog.sources.values()
+    for name, missing in missing_secrets(sources).items():
+        log.warning("source.refused", source=name, reason=missing)
     if settings.console:
         from ..http.console.routes import CONSOLE
 
         routes += CONSOLE
-    admission = Admission(keys)
+    admission = Admission(keys, [source.name for source in sources if source.signature is not None])
     return Front(site, admission, log, routes=routes, origins=settings.origins)
 
 
@@ -90,6 +93,7 @@ async def _run(application: Any, pulses: Pulses, site: ServedSite, listener: soc
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,

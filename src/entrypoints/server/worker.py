@@ -30,6 +30,8 @@ PATIENCE_SECONDS: Final = 3.0
 COUNTING_SECONDS: Final = 0.25
 LAST_WORK_SECONDS: Final = 20.0
 """How long what was accepted is still processed when the server ends; what is left then, the next start finds."""
+NICER: Final = 5
+"""Where processors are scarce, accepting goes first: what is accepted is kept, and processed when there is time."""
 _DIE_WITH_PARENT: Final = 1
 """PR_SET_PDEATHSIG of Linux's prctl(2)."""
 
@@ -41,6 +43,7 @@ class Worker:
         self._connection, self._log = connection, log
         self._inbox = Inbox(self._done)
         self._meter = Meter(SystemClock())
+        self._finished: list[str] = []
         self._counted = time.monotonic()
         self._ends: float | None = None
 
@@ -55,6 +58,9 @@ class Worker:
         self._tell(Refused(sentence))
 
     def _attend(self, platform: Platform, seconds: float) -> bool:
+        if self._finished:
+            self._tell(Done(self._finished))
+            self._finished = []
         now = time.monotonic()
         if now - self._counted > COUNTING_SECONDS:
             self._counted = now
@@ -88,7 +94,7 @@ class Worker:
             self._tell(counted)
 
     def _done(self, receipts: Sequence[str]) -> None:
-        self._tell(Done(receipts))
+        self._finished += receipts
 
     def _redrive(self, platform: Platform, wanted: Redrive) -> None:
         from ...core.redriving import Choice
@@ -110,6 +116,7 @@ def main() -> None:
     descriptor, store, catalog = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal sends them to all; the serving process decides
         signal.signal(number, signal.SIG_IGN)
+    os.nice(NICER)
     _die_with_parent()
     worker = Worker(Connection(int(descriptor)), Log(verbose=False))
     try:
