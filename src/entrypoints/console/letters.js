@@ -74,6 +74,7 @@ async function showCause(root, { heading, title }, fingerprint) {
   title("Dead letters of a cause");
   function draw() {
     const letters = table(`Letters of cause ${fingerprint}`, [["Letter"], ["Type"], ["Event"], ["What is wrong", "wide"], ["Seen", "number"], ["Attempts", "number"]], []);
+    letters.hidden = true;
     const none = h("div");
     let any = false;
     const list = pages(path("/console/letters", { fingerprint }), page, (rows, last) => {

@@ -21,6 +21,7 @@ async function showReceipts(root) {
 
   function draw() {
     const found = table("Receipts, the latest first", [["Received (UTC)"], ["Receipt"], ...COUNTS.map(([, title]) => [title, "number"])], []);
+    found.hidden = true;
     let any = false;
     const list = pages(FIRST, page, (rows) => {
       went = any;
