@@ -27,6 +27,8 @@ EVERYTHING = {
     "CuratedReadCapacity": "100",
     "CuratedWriteCapacity": "100",
     "ApiLogsRole": "existing",
+    "WebhookSecrets": "millrace/webhooks",
+    "WebhookSecretsVersion": "0a1b2c3d-0000-0000-0000-0123456789ab",
     "QuickSightPrincipalArn": "arn:aws:quicksight:us-east-1:123456789012:user/default/analyst",
 }
 """Parameters that bring in every part that is optional."""

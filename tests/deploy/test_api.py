@@ -2,6 +2,8 @@
 
 import pytest
 
+from millrace.entrypoints.secrets import VARIABLE
+
 from .stacks import Node, of_type, references, text, translated
 
 THROTTLED = [
@@ -38,6 +40,41 @@ def test_every_call_but_a_preflight_is_authorized(parameters: dict[str, str], sc
     secured = {(path, verb): operation["security"] for path, item in paths.items() for verb, operation in item.items()}
     assert secured == {(path, verb): [] if verb == "options" else [{scheme: []}] for path, verb in secured}
     assert bool(of_type(template, "AWS::ApiGateway::ApiKey")) == (scheme == "api_key")
+
+
+@pytest.mark.parametrize("authorization", ["api-key", "iam"])
+def test_with_the_secrets_of_webhooks_everybody_can_call_foreign_sources_and_nothing_else(authorization: str) -> None:
+    closed, opened = (
+        of_type(translated(Authorization=authorization, **given), "AWS::ApiGateway::RestApi")["ApiApi"]["Body"]["paths"]
+        for given in ({}, {"WebhookSecrets": "millrace/webhooks"})
+    )
+    changed = {
+        (path, verb): (closed[path][verb]["security"] != [], operation["security"])
+        for path, item in opened.items()
+        for verb, operation in item.items()
+        if operation != closed[path][verb]
+    }
+    assert changed == {("/ingest/{source}", "post"): (True, [])}
+
+
+def test_only_the_function_that_checks_signatures_is_told_their_secrets() -> None:
+    given = {"WebhookSecrets": "millrace/webhooks", "WebhookSecretsVersion": "7"}
+    for parameters, reference in (
+        ({}, None),
+        (given, "{{resolve:secretsmanager:millrace/webhooks:SecretString:::7}}"),
+    ):
+        functions = of_type(translated(**parameters), "AWS::Lambda::Function")
+        told = {name: f["Environment"]["Variables"].get(VARIABLE) for name, f in functions.items()}
+        assert told == {name: reference if name == "IngestionFunction" else None for name in functions}
+
+
+def test_other_secrets_are_another_version_of_the_function() -> None:
+    versions = [
+        {*of_type(translated(WebhookSecrets="millrace/webhooks", WebhookSecretsVersion=v), "AWS::Lambda::Version")}
+        for v in ("1", "2")
+    ]
+    [before], [after] = versions[0] - versions[1], versions[1] - versions[0]
+    assert before[:24] == after[:24] == "IngestionFunctionVersion"
 
 
 def test_each_path_is_answered_by_its_function_which_the_api_may_call(production: dict[str, Node]) -> None:

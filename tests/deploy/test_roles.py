@@ -15,7 +15,7 @@ from .stacks import Node, of_type, text
 ENTRYPOINTS = Path(millrace.__file__).parent / "entrypoints"
 
 STARTS: Final[dict[str, set[tuple[str, str]]]] = {
-    "Ingestion": {("ingest", "request")},
+    "Ingestion": {("ingest", "prepare"), ("ingest", "keep")},
     "Validation": {("jobs", "plan"), ("jobs", "validate"), ("jobs", "gate")},
     "Transformation": {("process", "receipt"), ("jobs", "load")},
     "Analytics": {("project", "fold"), ("jobs", "reconcile"), ("reconcile", "run")},
