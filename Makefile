@@ -46,7 +46,7 @@ lint: $(VENV)/dev $(VENV)/editable ## ruff, mypy and the layers
 	@# mypy reads the package through the editable install; name the files as their author knows them.
 	@found=$$($(BIN)/mypy -p millrace -p tests 2>&1); status=$$?; \
 	printf '%s\n' "$$found" | sed 's|^build/__editable__[^/]*/millrace/|src/|'; exit $$status
-	@$(BIN)/mypy deploy/package.py
+	@$(BIN)/mypy deploy/package.py plugin
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: lint-deploy
@@ -138,7 +138,7 @@ $(VENV)/chromium: $(VENV)/place
 	echo 'There is no chromium here (Debian: apt-get install chromium): the tests of the console are skipped' >&2
 
 # In its strict mode the editable install links file by file, so it is made again when a file comes or goes.
-FILES := $(sort $(shell find src -name '*.py' -o -name py.typed -o -path 'src/entrypoints/console/*'))
+FILES := $(sort $(shell find src plugin -name '*.py' -o -name py.typed -o -path 'src/entrypoints/console/*'))
 ifneq ($(shell cat $(VENV)/files 2>/dev/null),$(FILES))
 .PHONY: $(VENV)/files
 endif

@@ -48,13 +48,21 @@ class Platform:
 
     @classmethod
     def assemble(
-        cls, catalog: Catalog, stores: Stores, clock: Clock, ids: ReceiptIds, *, margin: int = 0
+        cls,
+        catalog: Catalog,
+        stores: Stores,
+        clock: Clock,
+        ids: ReceiptIds,
+        *,
+        margin: int = 0,
+        pipeline: Pipeline | None = None,
     ) -> "Platform":
-        """Wire the services. ``margin`` as of ``Archive``: 0 where nobody else inserts.
+        """Wire the services. ``margin`` as of ``Archive``: 0 where nobody else inserts. ``pipeline`` is the catalog's
+        where it is compiled already.
 
         Raises ``CatalogError`` where the catalog's declarations do not fit together.
         """
-        pipeline = Pipeline(catalog)
+        pipeline = pipeline or Pipeline(catalog)
         ingest = Ingest(stores.raw, stores.queue, pipeline.decoder, clock, ids, catalog.name)
         archived = Archived(stores, margin=margin)
         process = Process(pipeline, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock, archived)

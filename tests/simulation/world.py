@@ -13,13 +13,6 @@ from millrace.adapters.local import open_local
 from millrace.adapters.memory import memory_stores
 from millrace.core.pipeline.pipeline import Pipeline
 from millrace.core.ports import Clock, ReceiptIds, Stores
-from millrace.core.services.archived import Archived
-from millrace.core.services.ingest import Ingest
-from millrace.core.services.jobs import Jobs
-from millrace.core.services.process import Process
-from millrace.core.services.project import Project
-from millrace.core.services.reconcile import Reconcile
-from millrace.core.services.work import Work
 from millrace.entrypoints.platform import Platform
 
 from .catalog import catalog
@@ -114,19 +107,4 @@ def pipeline() -> Pipeline:
 
 def assemble(stores: Stores, clock: Clock, ids: ReceiptIds, *, margin: int = 0) -> Platform:
     """As ``Platform.assemble``, but the catalog is compiled once for all."""
-    compiled = pipeline()
-    archived = Archived(stores, margin=margin)
-    process = Process(compiled, stores.raw, stores.curated, stores.dead_letters, stores.ledger, clock, archived)
-    project = Project(catalog.views.values(), stores.feed, stores.views)
-    return Platform(
-        catalog,
-        stores,
-        clock,
-        compiled,
-        Ingest(stores.raw, stores.queue, compiled.decoder, clock, ids, compiled.catalog.name),
-        process,
-        project,
-        Work(stores.queue, process, project),
-        Reconcile(stores),
-        Jobs(compiled, process, stores, clock),
-    )
+    return Platform.assemble(catalog, stores, clock, ids, margin=margin, pipeline=pipeline())

@@ -32,7 +32,8 @@ def test_every_module_lies_in_a_package() -> None:
 def test_a_wheel_holds_every_module_the_console_and_the_marker_of_types(tmp_path: Path) -> None:
     # A copy is built: setuptools would mix in what an earlier build left in the checkout.
     copy = tmp_path / "checkout"
-    shutil.copytree(SRC, copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("src", "plugin"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -44,11 +45,13 @@ def test_a_wheel_holds_every_module_the_console_and_the_marker_of_types(tmp_path
     (wheel,) = tmp_path.glob("millrace-*-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if name.startswith("millrace/")}
+        plugins = [name for name in archive.namelist() if name.startswith("pytest_")]
         licenses = [name for name in archive.namelist() if name.endswith("/licenses/LICENSE")]
     console = [*(SRC / "entrypoints" / "console").iterdir()]
     assert {"index.html", "app.js", "uplot.LICENSE.txt"} <= {file.name for file in console}
     wanted = {f"millrace/{file.relative_to(SRC).as_posix()}" for file in [*SRC.rglob("*.py"), *console]}
     assert shipped == wanted | {"millrace/py.typed"}
+    assert plugins == ["pytest_millrace.py"]
     assert len(licenses) == 1
 
 

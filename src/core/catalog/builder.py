@@ -1,6 +1,6 @@
 """``Catalog``: the object its author declares event types, rules, transforms and views on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
@@ -10,6 +10,7 @@ from ..errors import CatalogError
 from ..schema.shapes import shape_of
 from ..views.measures import Measure
 from ..views.view import View
+from .cases import Example, example_of
 from .checks import check_catalog, check_source, check_view
 from .declarations import EventType, Rule, place_of_caller, require_function, require_name
 from .probes import PROBE, probe_type
@@ -31,6 +32,7 @@ class Catalog:
         self.types: dict[str, EventType] = {PROBE: probe_type()}
         self.views: dict[str, View] = {}
         self.sources: dict[str, Source] = {}
+        self.examples: list[Example] = []
         self._by_class: dict[type, EventType] = {}
 
     def __repr__(self) -> str:
@@ -220,6 +222,27 @@ class Catalog:
         )
         check_source(source)
         self.sources[name] = source
+
+    def example(
+        self,
+        of: type | str,
+        data: Mapping[str, Any],
+        *,
+        version: int | None = None,
+        curated: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        filtered: bool = False,
+        rejected: bool | str | Iterable[str] = False,
+    ) -> None:
+        """Declare what is to become of some data of a type (its class or its name), for ``millrace catalog test``.
+
+        ``data`` is as senders write it, in the current version unless ``version`` says otherwise. It is to be
+        ``curated`` into exactly these fields (or into these records), or ``filtered``, or ``rejected``, for exactly
+        what is named: JSON pointers into the data, codes of violations, names of rules or reasons of dead letters;
+        True is whatever is wrong. Without any of them it is to be accepted. At run time an example is nothing.
+        """
+        place = place_of_caller()
+        declared = self._named(of, place) if isinstance(of, str) else self._of_class(of, place)
+        self.examples.append(example_of(declared, data, version, curated, filtered, rejected, place))
 
     def check(self) -> None:
         """Raise ``CatalogError`` if the declarations together do not make a catalog."""

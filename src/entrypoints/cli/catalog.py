@@ -6,7 +6,9 @@ import click
 
 from ..rows import contents
 from .catalog_check import check, diff
+from .catalog_new import new
 from .catalog_schema import schema
+from .catalog_test import test
 from .options import Site, as_json, on_a_site
 from .output import print_json, print_table
 
@@ -15,10 +17,12 @@ _UNITS = ((86_400, "d"), (3600, "h"), (60, "m"))
 
 @click.group
 def catalog() -> None:
-    """Look at the catalog, and at what a change of it would do.
+    """Begin a catalog, try it, look at it, and at what a change of it would do.
 
     \b
     Examples:
+      millrace catalog new shop
+      millrace catalog test --catalog ./shop.py
       millrace catalog list
       millrace catalog schema purchase
       millrace catalog check --catalog ./shop.py --against file:./data
@@ -26,9 +30,8 @@ def catalog() -> None:
     """
 
 
-catalog.add_command(check)
-catalog.add_command(diff)
-catalog.add_command(schema)
+for _command in (new, test, check, diff, schema):
+    catalog.add_command(_command)
 
 
 @catalog.command("list")
