@@ -353,3 +353,14 @@ def ran(command: list[str]) -> str:
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def test_the_description_of_the_api_tells_what_sources_read_and_how_they_are_signed(platform: Platform) -> None:
+    response = Application(platform).respond(Request(method="GET", path="/openapi.json"))
+    operation = json.loads(response.body)["paths"]["/ingest/{source}"]["post"]
+    headers = {each["name"]: each for each in operation["parameters"] if each["in"] == "header"}
+    assert {"x-github-event", "x-github-delivery", "x-hub-signature-256", "stripe-signature"} <= set(headers)
+    assert headers["x-github-event"]["examples"]["github"] == {"value": "ping"}
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    assert examples["stripe"]["value"]["type"] == "charge.succeeded"
+    assert "401" in operation["responses"]

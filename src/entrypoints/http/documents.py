@@ -13,7 +13,7 @@ def document_of(source: Source, event_type: str, data: dict[str, Any], time: str
     headers = {}
     for label, place in source.places.items():
         if place.startswith(HEADER):
-            headers[place.removeprefix(HEADER)] = values[label]
+            headers[place.removeprefix(HEADER).lower()] = values[label]
         elif place.startswith("/"):
             _put(record, place, values[label])
     return _within(source.records, [record] if source.records else record), headers

@@ -71,6 +71,7 @@ def describe(catalog: Catalog) -> Description:
 
     types, views, sources = (sorted(names) for names in (catalog.declared, catalog.views, catalog.sources))
     read = {header for source in catalog.sources.values() for header in source.headers}
+    signed = {each.signature.header.lower() for each in catalog.sources.values() if each.signature is not None}
     description: Description = {
         "openapi": "3.1.0",
         "info": {"title": "Millrace", "version": __version__, "description": _ABOUT.format(catalog.name)},
@@ -80,7 +81,7 @@ def describe(catalog: Catalog) -> Description:
             "/ingest": {"post": operations.ingest()},
             "/ingest/{source}": {
                 "parameters": [segment("source", sources, "A foreign source of the catalog")],
-                "post": operations.ingest_foreign(sorted(read)),
+                "post": operations.ingest_foreign(sorted(read), sorted(signed)),
             },
             "/validate": {"post": operations.validate()},
             "/events/{type}": {

@@ -31,14 +31,18 @@ def ingest() -> Description:
     return _accepting(_with_events("ingest", "Accept events", ["400", "408", "413", "415", "422"]))
 
 
-def ingest_foreign(headers: Sequence[str]) -> Description:
-    """POST /ingest/{source}; ``headers`` are those that sources read."""
+def ingest_foreign(headers: Sequence[str], signatures: Sequence[str]) -> Description:
+    """POST /ingest/{source}; ``headers`` are those that sources read, ``signatures`` those that hold signatures."""
     errors = ["400", "404", "408", "413", "415", "422"]
     operation = _operation("ingestForeign", "Accept documents that a source of the catalog maps to events", errors)
     return _accepting(
         {
             **operation,
-            "parameters": [*_of_body(), *(_header(name, "Read by a source") for name in headers)],
+            "parameters": [
+                *_of_body(),
+                *(_header(name, "Read by a source") for name in headers),
+                *(_header(name, "The signature of the body, where the source is signed") for name in signatures),
+            ],
             "requestBody": {
                 "required": True,
                 "description": "Documents as the source sends them.",

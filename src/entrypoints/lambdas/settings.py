@@ -1,4 +1,7 @@
-"""The settings of a function: the one place where environment variables are read."""
+"""The settings of a function: the one place where environment variables are read, but for the secrets of signed sources.
+
+Those are read in ../secrets.py, under names that the catalog gives them, for functions and servers alike.
+"""
 
 import os
 from collections.abc import Mapping

@@ -18,9 +18,15 @@ from .declared import catalog
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
+_STRIPE = (
+    *("charge.succeeded", "charge.failed", "charge.refunded", "invoice.paid", "invoice.payment_failed"),
+    *("customer.subscription.created", "customer.subscription.updated", "customer.subscription.deleted"),
+)
+
 catalog.source(
     "stripe",
     type="/type",
+    types={name: name for name in _STRIPE},
     id="/id",
     time="/created",
     subject="/data/object/id",
