@@ -1,6 +1,6 @@
-"""The settings of a function: the one place where environment variables are read, but for the secrets of signed sources.
+"""The settings of a function: the one place where environment variables are read.
 
-Those are read in ../secrets.py, under names that the catalog gives them, for functions and servers alike.
+But for the secrets of signed sources: ../secrets.py reads those, under names that the catalog gives them.
 """
 
 import os
