@@ -106,3 +106,20 @@ def test_whole_numbers_that_scripts_would_round_keep_their_digits(page: Page, se
     text = '{"a":[9007199254740993,1,0.1,"9007199254740993"],"b":-123456789012345678901}'
     read = 'async (text) => JSON.stringify((await import("/console/static/json.js")).exactly(text))'
     assert page.evaluate(read, text) == text
+
+
+def test_what_is_shown_of_a_document_is_bounded_and_has_every_mark(page: Page, served: Served) -> None:
+    opened(page, served, "overview")
+    shown = """async ([text, violations]) => {
+        const { documentOf } = await import("/console/static/document.js");
+        const element = documentOf(text, violations);
+        const many = (kind) => element.querySelectorAll(kind).length;
+        return [many("*"), element.textContent.length, many("mark")];
+    }"""
+    long = json.dumps({"rows": [{"n": n, "text": "x" * 1000} for n in range(10_000)]})
+    wrong = [{"pointer": f"/rows/{n}/n", "code": "c", "message": "m" * 5000} for n in (3, 5000, 9999)]
+    elements, characters, marks = page.evaluate(shown, [long, wrong])
+    assert (elements < 10_000, characters < 500_000, marks) == (True, True, 3)
+    many = [{"pointer": f"/rows/{n}", "code": "c", "message": "m"} for n in range(10_000)]
+    assert page.evaluate(shown, [long, many])[0] < 20_000
+    assert page.evaluate(shown, ["no json " * 100_000, []])[1] < 30_000

@@ -1,7 +1,7 @@
 // Charts over time: uPlot in the page's own colours, light and dark, with a legend that keyboards and readers have too.
 
 import { fill, h } from "./dom.js";
-import { clock, number } from "./format.js";
+import { number } from "./format.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -49,7 +49,7 @@ export function chart(label, { height = 220, words = number, live = false, pad =
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { range: () => [(data[0][0] ?? 0) - pad, (data[0].at(-1) ?? 60) + pad] }, y: { range: (_, low, high) => scale(low, high) } },
       axes: [
-        { ...axis, space: 70, size: live ? 26 : 40, values: live ? (_, at) => at.map((each) => clock(each * 1000)) : undefined },
+        { ...axis, space: 70, size: live ? 26 : 40, values: (_, at, __, ___, step) => ticks(at, step) },
         { ...axis, size: 52, values: (_, at) => at.map(compact) },
       ],
       series: [{}, ...series.map((each) => ({
@@ -94,6 +94,19 @@ export function swatch(each) {
   const patch = h("span", { class: "swatch", "aria-hidden": "true" });
   patch.style.background = `var(--series-${(each.at % 8) + 1})`;
   return patch;
+}
+
+/** Instants on an axis, as far as its steps tell them apart; below the first of a day stands the day. */
+function ticks(at, step) {
+  let day = "";
+  return at.map((seconds) => {
+    const [date, time] = new Date(seconds * 1000).toISOString().slice(0, 19).split("T");
+    if (step >= 86_400) return date.slice(step >= 31 * 86_400 ? 0 : 5, step >= 31 * 86_400 ? 7 : 10);
+    const words = step < 60 ? time : time.slice(0, 5);
+    if (step < 900 || date === day) return words;
+    day = date;
+    return `${words}\n${date}`;
+  });
 }
 
 function scale(low, high) {

@@ -3,7 +3,7 @@
 import { page, path } from "./api.js";
 import { button, card, choice, empty, failure, fill, h, line, stream, table } from "./dom.js";
 import { documentOf } from "./document.js";
-import { count, id, instant, value } from "./format.js";
+import { count, id, moment, value } from "./format.js";
 import { live, onPulse, sample } from "./live.js";
 
 const MOST_LIVE = 100;
@@ -111,7 +111,7 @@ function storedEvents(asked, types) {
 }
 
 function cells(row) {
-  return [instant(row.eventTime), value(row.eventType, 40), value(row.eventId, 20), fieldsOf(row),
+  return [moment(row.eventTime), value(row.eventType, 40), value(row.eventId, 20), fieldsOf(row),
     h("a", { href: `#/receipts/${encodeURIComponent(row.receipt)}` }, id(row.receipt))];
 }
 

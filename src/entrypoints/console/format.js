@@ -20,9 +20,10 @@ export function instant(text) {
   return found ? `${found[1]} ${found[2]}${found[3] ?? ""}` : cut(text ?? "", 40);
 }
 
-/** The time of day of an instant in milliseconds, in UTC. */
-export function clock(milliseconds) {
-  return new Date(milliseconds).toISOString().slice(11, 19);
+/** An instant in a list: of today only the time of day. */
+export function moment(text) {
+  const shown = instant(text);
+  return shown.startsWith(new Date().toISOString().slice(0, 10)) ? shown.slice(11) : shown;
 }
 
 /** Milliseconds as people say them. */

@@ -4,7 +4,7 @@ import { get, page, path } from "./api.js";
 import { badge, button, card, empty, fill, h, pages, table } from "./dom.js";
 import { complaints, documentOf } from "./document.js";
 import { bytes, count, cut, id, instant, number } from "./format.js";
-import { onPulse } from "./live.js";
+import { gently, onPulse } from "./live.js";
 import { redriveDialog } from "./redrive.js";
 
 const CAUSES = "/console/causes";
@@ -60,13 +60,9 @@ async function showCauses(root) {
 
   fill(root, list, foot);
   await read(CAUSES);
-  let waiting = false;
-  return onPulse(async (_, pulse) => {
-    if (counted || waiting || !pulse?.outcomes.dead_lettered) return;
-    waiting = true;
-    await read(CAUSES).catch(() => {}); // the next pulse tries again, and says so if the connection is lost
-    waiting = false;
-  });
+  // What fails here is tried again; that the connection is lost stands beside the navigation.
+  const refresh = gently(() => (counted ? undefined : read(CAUSES).catch(() => {})));
+  return onPulse((_, pulse) => { if (pulse?.outcomes.dead_lettered) refresh(); });
 }
 
 async function showCause(root, { heading, title }, fingerprint) {

@@ -40,6 +40,29 @@ export function sample(wanted) {
   wake();
 }
 
+/**
+ * A function that reads again, however often it is called: one at a time, with pauses ten times as long as the reading
+ * took, so that who looks on takes little from those who send. The last call is never lost.
+ */
+export function gently(read) {
+  let busy = false;
+  let again = false;
+  return async function run() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    const began = performance.now();
+    await read();
+    setTimeout(() => {
+      busy = false;
+      if (again) run();
+      again = false;
+    }, 10 * (performance.now() - began));
+  };
+}
+
 /** Connect, and stay connected. */
 export async function start() {
   window.addEventListener("online", () => { tries = 0; wake(); });

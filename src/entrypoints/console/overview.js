@@ -2,7 +2,7 @@
 
 import { chart } from "./charts.js";
 import { card, empty, fill, h, stream, table } from "./dom.js";
-import { bytes, count, cut, duration, id, instant, number, value } from "./format.js";
+import { bytes, count, cut, duration, id, moment, number, value } from "./format.js";
 import { live, onPulse, sample } from "./live.js";
 
 const OUTCOMES = [["curated", "Curated"], ["duplicate", "Duplicate"], ["filtered", "Filtered"], ["dead_lettered", "Dead-lettered"]];
@@ -112,7 +112,7 @@ function outcomeShares() {
 }
 
 function cells(event) {
-  return [instant(event.eventTime), value(event.eventType, 40), value(event.eventId, 40), value(event.source, 40),
+  return [moment(event.eventTime), value(event.eventType, 40), value(event.eventId, 40), value(event.source, 40),
     h("a", { href: `#/receipts/${encodeURIComponent(event.receipt)}` }, id(event.receipt))];
 }
 

@@ -3,8 +3,8 @@
 import { get, page } from "./api.js";
 import { badge, button, card, empty, fill, h, pages, table } from "./dom.js";
 import { documentOf } from "./document.js";
-import { bytes, count, cut, id, instant, number } from "./format.js";
-import { onPulse } from "./live.js";
+import { bytes, count, cut, id, instant, moment, number } from "./format.js";
+import { gently, onPulse } from "./live.js";
 
 const FIRST = "/console/receipts?limit=50";
 const COUNTS = [["events", "Events"], ["curated", "Curated"], ["duplicate", "Duplicate"], ["filtered", "Filtered"], ["dead_lettered", "Dead"]];
@@ -36,20 +36,19 @@ async function showReceipts(root) {
 
   fill(root, card("Latest receipts", h("span", { class: "muted" }, "what became of their events"), box));
   await draw();
-  let reading = false;
-  return onPulse(async (_, pulse) => {
+  const refresh = gently(async () => {
+    const { rows } = went ? { rows: [] } : await page(FIRST).catch(() => ({ rows: [] }));
     // Only while nobody has gone on to older ones: their list would jump.
-    if (reading || went || !pulse || !(pulse.waiting?.receipts || Object.values(pulse.outcomes).some(Boolean))) return;
-    reading = true;
-    const { rows } = await page(FIRST).catch(() => ({ rows: [] }));
     if (rows.length && JSON.stringify(rows) !== first && !went) await draw();
     first = JSON.stringify(rows);
-    reading = false;
+  });
+  return onPulse((_, pulse) => {
+    if (pulse && (pulse.waiting?.receipts || Object.values(pulse.outcomes).some(Boolean))) refresh();
   });
 }
 
 function cells(row) {
-  return [instant(row.receivedAt), h("a", { href: `#/receipts/${row.receipt}` }, row.receipt),
+  return [moment(row.receivedAt), h("a", { href: `#/receipts/${row.receipt}` }, id(row.receipt)),
     ...(row.ledger ? COUNTS.map(([name]) => h("span", { class: row.ledger[name] ? (name === "dead_lettered" ? "bad" : "") : "faint" }, number(row.ledger[name])))
       : [h("span", { class: "muted" }, "waits"), "", "", "", ""])];
 }

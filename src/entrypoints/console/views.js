@@ -4,7 +4,7 @@ import { page, path } from "./api.js";
 import { chart } from "./charts.js";
 import { button, card, choice, empty, failure, fill, h, line, table } from "./dom.js";
 import { count, cut, instant, span, value } from "./format.js";
-import { onPulse } from "./live.js";
+import { gently, onPulse } from "./live.js";
 
 const RANGES = [["1h", "Last hour"], ["24h", "Last day"], ["7d", "Last 7 days"], ["30d", "Last 30 days"], ["", "All time"], ["custom", "From … until"]];
 const MOST_ROWS = 5000; // read for a chart
@@ -25,10 +25,8 @@ export async function show(root, { catalog, args, title }) {
   const tools = h("div", { class: "tools" });
   const rows = h("div");
   const words = h("p", { class: "muted", role: "status" });
-  let reading = null;
-  let again = false;
+  let turn = 0;
   let limit = ROWS_SHOWN;
-  let stopped = false;
 
   function drawTools() {
     const groups = [["", declared.by.length ? `By ${declared.by.join(", ")}` : "No groups"]];
@@ -51,21 +49,12 @@ export async function show(root, { catalog, args, title }) {
   }
 
   async function read() {
-    if (reading) {
-      again = true;
-      return;
-    }
-    reading = readRows(declared.name, asked);
+    const mine = ++turn;
     try {
-      const found = await reading;
-      if (!stopped) draw(found);
+      const found = await readRows(declared.name, asked);
+      if (mine === turn) draw(found);
     } catch (error) {
-      if (!stopped) fill(words, failure(error));
-    }
-    reading = null;
-    if (again && !stopped) {
-      again = false;
-      read();
+      if (mine === turn) fill(words, failure(error));
     }
   }
 
@@ -95,9 +84,10 @@ export async function show(root, { catalog, args, title }) {
   fill(root, card(declared.name, h("span", { class: "muted" }, `over ${declared.over}, windows of ${span(declared.every)}`), tools, words,
     h("div", { class: "beside" }, drawn.root, rows)));
   await read();
-  const stop = onPulse((_, pulse) => { if (!pulse || pulse.types[declared.over]) read(); });
-  const timer = setInterval(read, EVERY);
-  return () => { stopped = true; stop(); clearInterval(timer); drawn.destroy(); };
+  const refresh = gently(() => (turn < 0 ? undefined : read()));
+  const stop = onPulse((_, pulse) => { if (!pulse || pulse.types[declared.over]) refresh(); });
+  const timer = setInterval(refresh, EVERY);
+  return () => { turn = -Infinity; stop(); clearInterval(timer); drawn.destroy(); };
 }
 
 async function readRows(view, { range, since, until, by }) {
