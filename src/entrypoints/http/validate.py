@@ -18,7 +18,7 @@ def validate(site: Site, request: Request, _: Sequence[str]) -> Response:
         content_type=headers.get("content-type", JSON),
         source=request.caller,
         idempotency_key=idempotency_key(request),
-        headers={name: value for name, value in headers.items() if name.startswith("ce-")},
+        headers=site.pipeline.decoder.headers(headers, None),
     )
     raw = RawObject(receipt, content_of(request.body, headers.get("content-encoding", "identity")))
     require_json(raw)
