@@ -1,12 +1,13 @@
 """The fixture that the suite of the API runs with: the same catalog behind both of its servers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from .servers import Server, functions, served
 
-CATALOG = "millrace.core.catalogs.retail:catalog"
+CATALOG = str(Path(__file__).with_name("shop.py"))
 
 
 @pytest.fixture(scope="session", params=["functions", "serve"])

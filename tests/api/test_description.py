@@ -14,15 +14,16 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from millrace import Catalog
-from millrace.core.catalogs import cloudtrail, retail
+from millrace.core.catalogs import cloudtrail, retail, webhooks
 from millrace.entrypoints.http.application import ROUTES
 from millrace.entrypoints.http.exchanges import Exchange, exchanges
 from tests.unit.test_http_requests import ask, platform
 
+from . import shop
 from .servers import Server
 
-CATALOGS = [retail.catalog, cloudtrail.catalog]
-EXCHANGES = exchanges(retail.catalog)
+CATALOGS = [shop.catalog, retail.catalog, cloudtrail.catalog, webhooks.catalog]
+EXCHANGES = exchanges(shop.catalog)
 NOT_THE_SAME_TWICE = {"receipt", "curatedAt"}
 
 
