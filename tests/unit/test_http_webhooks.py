@@ -364,3 +364,16 @@ def test_the_description_of_the_api_tells_what_sources_read_and_how_they_are_sig
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     assert examples["stripe"]["value"]["type"] == "charge.succeeded"
     assert "401" in operation["responses"]
+
+
+def test_pages_of_a_configured_origin_may_send_the_headers_that_a_source_reads(platform: Platform) -> None:
+    asked = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    allowed = {
+        path: Application(platform, origins=["*"])
+        .respond(Request(method="OPTIONS", path=path, headers=asked))
+        .headers["access-control-allow-headers"]
+        .split(", ")
+        for path in ("/ingest", "/ingest/github", "/ingest/stripe", "/ingest/nothing")
+    }
+    assert allowed["/ingest/github"] == [*allowed["/ingest"], "x-github-delivery", "x-github-event"]
+    assert allowed["/ingest"] == allowed["/ingest/stripe"] == allowed["/ingest/nothing"]

@@ -140,7 +140,7 @@ class Application:
             raise not_found("There is nothing at this path.")
         methods = sorted({*found, "OPTIONS", *(["HEAD"] if "GET" in found else [])})
         if request.method == "OPTIONS":
-            return self._cors.preflight(request, methods)
+            return self._cors.preflight(request, methods, self._read_at(*found.get("POST", (None, ()))))
         method = "GET" if request.method == "HEAD" else request.method
         if method not in found:
             detail = f"This path takes {', '.join(methods)}."
@@ -149,6 +149,12 @@ class Application:
         answer = route.find()(self._site, request, segments)
         response = answer if isinstance(answer, Response) else (yield from answer)
         return attrs.evolve(response, facts={"route": f"{route.method} {route.path}", **response.facts})
+
+    def _read_at(self, route: Route | None, segments: Sequence[str]) -> Sequence[str]:
+        """The headers that the foreign source of a path reads."""
+        if route is None or not route.path.endswith("/{source}") or segments[0] not in self._site.catalog.sources:
+            return ()
+        return sorted(self._site.catalog.sources[segments[0]].headers)
 
     def _matching(self, path: str) -> Iterator[tuple[Route, Sequence[str]]]:
         given = path.split("/")

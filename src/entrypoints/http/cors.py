@@ -24,13 +24,15 @@ class Cors:
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origin.strip().rstrip("/") for origin in origins) - {""}
 
-    def preflight(self, request: Request, methods: Sequence[str]) -> Response:
-        """The answer to OPTIONS: which methods there are and, to an origin that may, what it may send."""
+    def preflight(self, request: Request, methods: Sequence[str], read: Iterable[str] = ()) -> Response:
+        """The answer to OPTIONS: which methods there are and, to an origin that may, what it may send; ``read`` are
+        headers that this path takes besides.
+        """
         headers = {"allow": ", ".join(methods)}
         if "access-control-request-method" in request.headers and self._allows(request):
             headers |= {
                 "access-control-allow-methods": ", ".join(methods),
-                "access-control-allow-headers": TAKES,
+                "access-control-allow-headers": ", ".join([TAKES, *read]),
                 "access-control-max-age": str(SECONDS),
             }
         return Response(status=HTTPStatus.NO_CONTENT, headers=headers, body=b"")
