@@ -43,7 +43,7 @@ export function chart(label, { height = 220, words = number, live = false, pad =
       grid: { stroke: style("--line"), width: 1 } };
     return {
       width: canvas.clientWidth, height,
-      padding: [12, 8, 0, 0],
+      padding: [12, 20, 0, 0],
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
