@@ -158,8 +158,8 @@ def test_the_example_of_a_request_gets_the_answer_that_the_description_shows(
         content=request.body,
     )
     assert answer.status_code == expected.status
-    if exchange.method == "GET" and exchange.path in ("/events/{type}", "/views/{view}"):
-        return  # what they answer depends on what else was sent
+    if exchange.path in ("/events/{type}", "/views/{view}", "/health"):
+        return  # what they answer depends on what else there is
     assert _same(answer.json()) == _same(json.loads(expected.body))
     if expected.status < 400:
         shown = document["paths"][exchange.path][exchange.method.lower()]["responses"][str(int(expected.status))]

@@ -57,12 +57,14 @@ def _compressed(case: Any) -> dict[str, Any]:
     return {"json": None, "data": gzip.compress(body.encode() if isinstance(body, str) else body)}
 
 
-@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+@pytest.mark.parametrize(
+    ("route", "mode"),
+    # Nothing in a request without parameters can be wrong.
+    [(r, m) for r in ROUTES for m in GenerationMode if m.is_positive or r.method == "POST" or "{" in r.path],
+    ids=lambda each: each.value if isinstance(each, GenerationMode) else f"{each.method} {each.path}",
+)
 def test_whatever_is_sent_the_answer_is_described(description: Any, route: Route, mode: GenerationMode) -> None:
     operation = description[route.path][route.method]
-    if mode is GenerationMode.NEGATIVE and not [*operation.iter_parameters(), *operation.body]:
-        pytest.skip("nothing in a request without parameters can be wrong")
     found: set[int] = set()
 
     @BOUNDED

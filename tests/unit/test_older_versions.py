@@ -127,6 +127,19 @@ def test_the_examples_in_a_schema_fit_it_and_are_accepted(catalog: Catalog) -> N
     assert seen >= len(catalog.declared)
 
 
+def test_examples_that_the_author_gives_are_those_of_the_schema_if_they_are_accepted() -> None:
+    catalog = shop(first=None)
+    given: dict[str, Any] = {"amount": Decimal("49.90"), "currency": "EUR"}
+    catalog.example(Sale, given)
+    catalog.example(Sale, {**given, "amount": 0}, rejected=True)
+    catalog.example(Sale, {**given, "currency": "a mistake"})
+    catalog.example(Sale, {"lines": [{"price": 2}]}, version=1)
+    declared = catalog.types["sale"]
+    assert json_schema("shop", declared)["examples"] == [given]
+    assert json_schema("shop", declared, 1)["examples"] == [{"lines": [{"price": 2}]}]
+    assert "examples" not in json_schema("shop", declared, 2)
+
+
 def test_what_no_rule_lets_pass_is_no_example() -> None:
     catalog = shop(first=First)
     assert data_examples(catalog.types["sale"], 1)

@@ -238,11 +238,15 @@ class Catalog:
         ``data`` is as senders write it, in the current version unless ``version`` says otherwise. It is to be
         ``curated`` into exactly these fields (or into these records), or ``filtered``, or ``rejected``, for exactly
         what is named: JSON pointers into the data, codes of violations, names of rules or reasons of dead letters;
-        True is whatever is wrong. Without any of them it is to be accepted. At run time an example is nothing.
+        True is whatever is wrong. Without any of them it is to be accepted. Schemas and the description of the API show
+        what is accepted; to what is done with events an example is nothing.
         """
         place = place_of_caller()
         declared = self._named(of, place) if isinstance(of, str) else self._of_class(of, place)
-        self.examples.append(example_of(declared, data, version, curated, filtered, rejected, place))
+        example = example_of(declared, data, version, curated, filtered, rejected, place)
+        self.examples.append(example)
+        if example.rejected is None:
+            declared.given.setdefault(example.version, []).append(example.data)
 
     def check(self) -> None:
         """Raise ``CatalogError`` if the declarations together do not make a catalog."""

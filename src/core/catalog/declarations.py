@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import attrs
@@ -36,6 +36,8 @@ class EventType:
     place: str
     upcasters: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = attrs.field(factory=dict)
     older: dict[int, Record] = attrs.field(factory=dict)
+    given: dict[int, list[Mapping[str, Any]]] = attrs.field(factory=dict)
+    """Of each version, data that the author gives as examples of what is accepted."""
     rules: list[Rule] = attrs.field(factory=list)
     transform: Callable[[Any], Any] | None = None
     derive: Callable[[Any], dict[str, Any]] | None = None

@@ -108,6 +108,24 @@ class Signup:
     country: Annotated[str, MinLen(2), MaxLen(2)] | None = None
 
 
+bought = {"order_id": "o-1001", "customer_id": "c-17", "amount": "49.90", "items": 2, "channel": "app"}
+catalog.example(
+    Purchase,
+    {**bought, "currency": "EUR"},
+    curated={**bought, "currency": "EUR", "amount": Decimal("49.9"), "large": False},
+)
+catalog.example(Purchase, bought, version=1)
+catalog.example(Purchase, {**bought, "amount": 0, "currency": "EUR"}, rejected="/amount")
+catalog.example(
+    Refund, {"order_id": "o-1001", "customer_id": "c-17", "amount": 9.5, "currency": "EUR", "reason": "late"}
+)
+viewed = {"visitor_id": "v-3", "url": "https://shop.example/shoes?color=red", "duration_ms": 1200}
+catalog.example(
+    PageView, viewed, curated={"visitor_id": "v-3", "path": "/shoes", "referrer": None, "duration_ms": 1200}
+)
+catalog.example(PageView, {**viewed, "bot": True}, filtered=True)
+catalog.example(Signup, {"customer_id": "c-17", "plan": "plus", "country": "PT"})
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 catalog.view(

@@ -14,7 +14,7 @@ from ...core.catalog import Catalog
 from . import operations
 from .exchanges import Exchange, encode, exchanges
 from .messages import JSON, PROBLEM, Request, Response
-from .operations import Description, content, segment
+from .operations import Description, content, header, segment
 from .problems import Problem, unavailable
 from .schemas import components, ref
 from .site import Site
@@ -29,7 +29,7 @@ _ERRORS: Final = {
     "403": "Who calls may not",
     "404": "There is no such thing in the catalog",
     "405": "The path takes other methods",
-    "408": "The body did not come in time",
+    "408": "The rest of the request did not come in time",
     "413": "The body, its content, the number of events or the only event is too large",
     "415": "The type or encoding of the body is not supported",
     "422": "The body is JSON, but nothing in it is an event; nothing was stored",
@@ -39,11 +39,11 @@ _ERRORS: Final = {
     "503": "A part of the platform does not answer; send the same again after Retry-After seconds",
 }
 _HEADERS: Final = {
-    "401": ("WWW-Authenticate", "string", "How to be known"),
-    "405": ("Allow", "string", "The methods that the path takes"),
-    "415": ("Accept-Encoding", "string", "The encodings that are supported"),
-    "429": ("Retry-After", "integer", "Seconds"),
-    "503": ("Retry-After", "integer", "Seconds"),
+    "401": header("WWW-Authenticate", "How to be known"),
+    "405": header("Allow", "The methods that the path takes"),
+    "415": header("Accept-Encoding", "The encodings that are supported", required=False),
+    "429": header("Retry-After", "Seconds", "integer", required=False),
+    "503": header("Retry-After", "Seconds", "integer"),
 }
 _BEFORE: Final = {
     "key": Problem(HTTPStatus.UNAUTHORIZED, "key", "Send an API key in the header X-Api-Key, or as a bearer token."),
@@ -148,7 +148,4 @@ def _show_problem(description: Description, name: str, summary: str, response: R
 
 def _error(status: str, meaning: str) -> Description:
     error = content(meaning, PROBLEM, ref("Problem"))
-    if status in _HEADERS:
-        name, kind, words = _HEADERS[status]
-        error["headers"] = {name: {"description": words, "schema": {"type": kind}}}
-    return error
+    return error | {"headers": _HEADERS[status]} if status in _HEADERS else error

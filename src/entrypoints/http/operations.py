@@ -21,19 +21,19 @@ _FORMS: Final = (
     f"with `ce-` headers, binary. At most {MAX_BODY} bytes, {MAX_CONTENT} once decompressed, {MAX_EVENTS} events of "
     f"{MAX_EVENT} bytes each. An event whose type or data is not as described is accepted, and becomes a dead letter."
 )
-_ALWAYS: Final = ("401", "403", "405", "429", "431", "500", "503")
+_ALWAYS: Final = ("401", "403", "405", "408", "429", "431", "500", "503")
 """What any path may answer."""
 _ATTRIBUTES: Final = ("specversion", "id", "source", "type", "time", "subject", "dataschema")
 
 
 def ingest() -> Description:
     """POST /ingest."""
-    return _accepting(_with_events("ingest", "Accept events", ["400", "408", "413", "415", "422"]))
+    return _accepting(_with_events("ingest", "Accept events", ["400", "413", "415", "422"]))
 
 
 def ingest_foreign(headers: Sequence[str], signatures: Sequence[str]) -> Description:
     """POST /ingest/{source}; ``headers`` are those that sources read, ``signatures`` those that hold signatures."""
-    errors = ["400", "404", "408", "413", "415", "422"]
+    errors = ["400", "404", "413", "415", "422"]
     operation = _operation("ingestForeign", "Accept documents that a source of the catalog maps to events", errors)
     return _accepting(
         {
@@ -54,9 +54,7 @@ def ingest_foreign(headers: Sequence[str], signatures: Sequence[str]) -> Descrip
 
 def validate() -> Description:
     """POST /validate."""
-    operation = _with_events(
-        "validate", "Tell what would become of events; store nothing", ["400", "408", "413", "415"]
-    )
+    operation = _with_events("validate", "Tell what would become of events; store nothing", ["400", "413", "415"])
     verdicts = {"type": "array", "items": ref("Verdict")}
     operation["responses"] |= {"200": content("A verdict for each event", JSON, verdicts)}
     return operation
@@ -97,7 +95,7 @@ def health() -> Description:
     operation = _operation("health", "Whether what requests are answered from can be reached", [])
     failing = content("Some dependency does not answer", JSON, ref("Health"))
     failing["content"][PROBLEM] = {"schema": ref("Problem")}
-    failing["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+    failing["headers"] = header("Retry-After", "Seconds", "integer")
     operation["responses"] |= {"200": content("Every dependency answers", JSON, ref("Health")), "503": failing}
     return operation
 
@@ -122,6 +120,11 @@ def segment(name: str, values: Sequence[str], description: str) -> Description:
 def content(description: str, kind: str, schema: Description) -> Description:
     """An answer with a body of one media type."""
     return {"description": description, "content": {kind: {"schema": schema}}}
+
+
+def header(name: str, description: str, kind: str = "string", *, required: bool = True) -> Description:
+    """A header of an answer: one that is always there, unless it is not ``required``."""
+    return {name: {"description": description, "required": required, "schema": {"type": kind}}}
 
 
 def _operation(name: str, summary: str, errors: Sequence[str]) -> Description:
@@ -157,7 +160,7 @@ def _of_body() -> list[Description]:
 
 def _accepting(operation: Description) -> Description:
     accepted = content("The bytes are durable and queued", JSON, ref("Accepted"))
-    accepted["headers"] = {"X-Correlation-Id": {"description": "The receipt", "schema": {"type": "string"}}}
+    accepted["headers"] = header("X-Correlation-Id", "The receipt")
     operation["responses"]["202"] = accepted
     return operation
 
@@ -173,7 +176,7 @@ def _rows(name: str, summary: str, row: str) -> Description:
     found = operation["responses"]["200"]
     found["content"][LINES] = {"schema": {"type": "string", "description": "One row a line"}}
     link = 'The next page, rel="next" (RFC 8288), relative to the request; none after the last row'
-    found["headers"] = {"Link": {"description": link, "schema": {"type": "string"}}}
+    found["headers"] = header("Link", link, required=False)
     instant = "RFC 3339, a date, or a time ago (90s, 15m, 2h, 7d)"
     operation["parameters"] = [
         _query("since", f"From this instant on: {instant}", {"type": "string"}),
