@@ -19,7 +19,11 @@ OPTION = "millrace_catalog"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The option that names the catalog: ``millrace_catalog = shop:catalog`` in pytest's settings."""
-    parser.addini(OPTION, "the catalog that the fixtures of Millrace use: module:attribute, or a .py file", default="")
+    parser.addini(
+        OPTION,
+        "the catalog that the fixtures of Millrace use: module:attribute, or a .py file beside the settings",
+        default="",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +38,8 @@ def millrace_catalog(pytestconfig: pytest.Config) -> Catalog:
             f"{OPTION} that returns it.",
             pytrace=False,
         )
-    path, _, attribute = name.partition(".py")
-    return load_catalog(f"{pytestconfig.rootpath / path}.py{attribute}" if name != path else name)
+    path, colon, attribute = name.partition(":")
+    return load_catalog(f"{pytestconfig.rootpath / path}{colon}{attribute}" if path.endswith(".py") else name)
 
 
 @pytest.fixture

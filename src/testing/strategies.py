@@ -1,7 +1,7 @@
 """Hypothesis strategies for a catalog's own types: data of a class, and events that the catalog accepts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,20 +28,23 @@ _TIMES = st.one_of(
 """Times of events, in each form they can have."""
 
 
-def data(cls: type, **fields: Values) -> st.SearchStrategy[Json]:
+def data(cls: type, /, **fields: Values) -> st.SearchStrategy[Json]:
     """Data that an attrs class takes, as JSON: every type of field, within all constraints, those with a default left
     out at times. ``fields`` draws fields from other strategies, of values as the class holds them, or as JSON has them.
 
-    Raises ``CatalogError`` for what is no such class, ``TooNarrow`` where no value is found that it takes.
+    Raises ``CatalogError`` for what is no such class, ``TypeError`` for a field that it does not have, ``TooNarrow``
+    where no value is found that it takes.
     """
     shape = shape_of(cls, f"data({getattr(cls, '__name__', cls)})")
     if unknown := fields.keys() - {field.name for field in shape.fields}:
         raise TypeError(f"{cls.__name__} has no field {min(unknown)!r}")
-    return data_of(shape, compile_structure(cls, reject_unknown=False), **fields)
+    return data_of(shape, compile_structure(cls, reject_unknown=False), fields)
 
 
-def data_of(shape: Record, structure: Callable[[Any, str], Any], **fields: Values) -> st.SearchStrategy[Json]:
-    """Data of a shape that ``structure`` takes."""
+def data_of(
+    shape: Record, structure: Callable[[Any, str], Any], given: Mapping[str, Values]
+) -> st.SearchStrategy[Json]:
+    """Data of a shape that ``structure`` takes; some fields are ``given``."""
 
     def is_taken(drawn: Json) -> bool:
         try:
@@ -50,7 +53,7 @@ def data_of(shape: Record, structure: Callable[[Any, str], Any], **fields: Value
             return False
         return True
 
-    drawn: st.SearchStrategy[Json] = objects(shape, fields).map(as_json)
+    drawn: st.SearchStrategy[Json] = objects(shape, given).map(as_json)
     return kept(drawn, is_taken, f"{shape.type.__name__} refuses all data that was drawn for it")
 
 
@@ -93,7 +96,7 @@ def of_version(pipeline: Pipeline, declared: EventType, version: int) -> st.Sear
     """Data of a version of a type: of its class, where it has one, else what the catalog's examples of it are."""
     plan, shape = pipeline.plans[declared.name], declared.shape_of_version(version)
     if shape is not None:
-        return data_of(shape, plan.structure if version == declared.version else plan.older[version])
+        return data_of(shape, plan.structure if version == declared.version else plan.older[version], {})
     return st.sampled_from(
         [
             as_json(dict(example.data))

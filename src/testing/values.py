@@ -14,6 +14,7 @@ from uuid import UUID
 import annotated_types as at
 from hypothesis import reject
 from hypothesis import strategies as st
+from hypothesis.errors import FailedHealthCheck
 
 from ..core.numbers import DIGITS, TINIEST_FLOAT, WIDEST_FLOAT, WIDEST_INT, fits, plain
 from ..core.schema.constraints import violated
@@ -30,8 +31,11 @@ _anything = st.characters(exclude_categories=["Cs"])
 _ALPHABETS = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "0123456789abcdef-_. ")
 
 
-class TooNarrow(ValueError):
-    """No value was found that a declaration takes: its constraints, validators or rules refuse whatever is drawn."""
+class TooNarrow(FailedHealthCheck):
+    """No value was found that a declaration takes: its constraints, validators or rules refuse whatever is drawn.
+
+    To Hypothesis it is a failed health check, which ends a test at once.
+    """
 
 
 def values(shape: Shape, where: str, more: Constraints = ()) -> Values:
@@ -88,20 +92,20 @@ def kept(found: st.SearchStrategy[T], keeps: Callable[[T], bool], complaint: str
 
     As ``filter``, except that where nothing is ever kept ``TooNarrow`` says in whose words that is.
     """
-    refused, passed = 0, 0
+    refused: float = 0
 
     @st.composite
     def draw_kept(draw: st.DrawFn) -> T:
-        nonlocal refused, passed
+        nonlocal refused
         for _ in range(_TRIES):
             value = draw(found)
             with suppress(Exception):
                 if keeps(value):
-                    passed += 1
+                    refused = -math.inf
                     return value
-            refused += 1
-            if refused >= _PATIENCE and not passed:
-                raise TooNarrow(f"{complaint}. Give a strategy for it: data(CLASS, FIELD=strategy).")
+        refused += _TRIES
+        if refused >= _PATIENCE:
+            raise TooNarrow(f"{complaint}; draw it from a strategy of your own: data=data(CLASS, FIELD=strategy).")
         return reject()
 
     return draw_kept()

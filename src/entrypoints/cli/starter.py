@@ -14,7 +14,8 @@ catalog = Catalog("$name")
 
 
 # The data of an event type is a plain class. Nothing is coerced: what does not fit its
-# type or a constraint becomes a dead letter that says so. A Decimal is a number or a text.
+# type or a constraint becomes a dead letter that says so. A Decimal is written as a
+# number or as a text.
 @catalog.event("order", version=2)
 @attrs.frozen
 class Order:
@@ -25,8 +26,8 @@ class Order:
     test: bool = False
 
 
-# Senders that have not changed yet go on sending version 1: its class says what that is,
-# and the upcaster turns its data (a dict) into that of version 2.
+# Senders that have not changed yet go on sending version 1: its class says what that
+# is, and the upcaster turns its data (a dict) into that of version 2.
 @attrs.frozen
 class OrderVersion1:
     order_id: str
@@ -133,8 +134,9 @@ def test_an_order_that_is_sent_twice_counts_once() -> None:
     assert [event["amount"] for event in platform.events("order")] == [9.5]
 
 
-# Generated histories: events of every type and version, duplicates, any order, and broken
-# ones. Nothing is lost, nothing counts twice, and views are exact; or here is the history.
+# Generated histories: events of every type and version, duplicates, any order, some of
+# them broken. Nothing is lost, nothing counts twice, and the view is exact; or you see
+# a history, as small as can be, in which it is not so.
 @given(histories(catalog))
 def test_every_history_keeps_the_laws(history: list[Delivered]) -> None:
     holds_the_laws(catalog, history)
