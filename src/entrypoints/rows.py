@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from ..core.conditions import ENVELOPE
 from ..core.numbers import plain
 from ..core.times import format_time
 
@@ -12,24 +13,12 @@ if TYPE_CHECKING:
     from ..core.records import Curated
     from ..core.views.projection import Result
 
-ENVELOPE = ("eventId", "eventType", "eventTime", "source", "subject", "schemaVersion", "curatedAt", "receipt")
-
 
 def event_row(record: "Curated") -> dict[str, Any]:
     """A curated event: its envelope, then its fields; one that has a name of the envelope's is ``fields.NAME``."""
-    row: dict[str, Any] = {
-        "eventId": record.id,
-        "eventType": record.type,
-        "eventTime": format_time(record.time),
-        "source": record.source,
-    }
-    if record.subject is not None:
-        row["subject"] = record.subject
-    row |= {
-        "schemaVersion": record.version,
-        "curatedAt": format_time(record.curated_at),
-        "receipt": record.receipt,
-    }
+    row: dict[str, Any] = {name: value_of(record) for name, value_of in ENVELOPE.items()}
+    if record.subject is None:
+        del row["subject"]
     for name, value in record.fields.items():
         row[f"fields.{name}" if name in ENVELOPE else name] = value
     return row

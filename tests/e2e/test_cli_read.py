@@ -92,6 +92,8 @@ def test_json_and_ndjson_and_csv_say_the_same(store: Path) -> None:
         (["--where", "eventId=3"], "3"),
         (["--where", "subject=till"], "4"),
         (["--where", "amount=ten"], ""),
+        (["--where", "eventId=3", "--limit", "1"], "3"),
+        (["--where", "eventTime=2026-11-23T02:30:00Z"], "1"),
         (["--limit", "2"], "12"),
         (["--limit", "0"], "1234"),
     ],

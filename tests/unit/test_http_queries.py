@@ -75,7 +75,7 @@ def rows(response: Response) -> list[dict[str, Any]]:
     return found
 
 
-def all_pages(site: Platform, path: str, **query: str) -> tuple[list[dict[str, Any]], int]:
+def all_pages(site: Platform, path: str, **query: str | Sequence[str]) -> tuple[list[dict[str, Any]], int]:
     """The rows of every page by following the links, and how many pages there were."""
     found: list[dict[str, Any]] = []
     asked: dict[str, Any] = dict(query)
@@ -104,6 +104,27 @@ def test_pages_of_events_lose_and_repeat_none(site: Platform, limit: str, count:
     found, pages_ = all_pages(site, "/events/purchase", limit=limit)
     assert found == rows(get(site, "/events/purchase", limit="1000"))
     assert pages_ == count
+
+
+@pytest.mark.parametrize("limit", ["1", "7", "1000"])
+def test_events_are_chosen_by_their_fields_on_every_page(site: Platform, limit: str) -> None:
+    everything = rows(get(site, "/events/purchase", limit="1000"))
+    for where in (
+        ["currency=EUR"],
+        ["currency=EUR", "customer_id=c-1"],
+        ["eventId=p-20"],
+        ["colour="],
+        ["order_id=a=b"],
+    ):
+        wanted = [text.split("=", 1) for text in where]
+        found, _ = all_pages(site, "/events/purchase", limit=limit, where=where)
+        assert found == [row for row in everything if all(row.get(name) == text for name, text in wanted)], where
+
+
+@pytest.mark.parametrize("text", ["currency", "=EUR", ""])
+def test_a_condition_is_a_field_and_a_value(site: Platform, text: str) -> None:
+    assert get(site, "/events/purchase", where=text).status == 400
+    assert get(site, "/views/refunds", where="a=b").status == 400
 
 
 def test_without_a_limit_a_page_has_a_hundred(site: Platform) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ...core.comparison import rewritten
+from ...core.conditions import Where, sifted
 from ...core.identity import TIE, content_hash
 from ...core.records import Curated, Lineage, Marker
 from .dynamodb import ConditionFailed, DynamoDB, Item, encode, page_of, put_head
@@ -117,7 +119,16 @@ class DynamoCurated:
         restored = [put._replace(body=put.body[:-2] + RESTORED + put.body[-2:]) for put in self._prepared(records)]
         self._database.each(self._put, [*{put.key: put for put in reversed(restored)}.values()])
 
-    def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
+    def query(
+        self, event_type: str, *, since: int, until: int, after: int | None, limit: int, where: Where = ()
+    ) -> Sequence[Curated]:
+        if where:
+            # A filter expression reads and is billed as much, and knows neither exact numbers nor nested values.
+            page = partial(self._page, event_type, since, until)
+            return [*sifted(page, where, after, limit)]
+        return self._page(event_type, since, until, after, limit)
+
+    def _page(self, event_type: str, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         lowest = since * TIE if after is None else max(since * TIE, after + 1)
         lowest, highest = max(lowest, FIRST_KEY), min(until * TIE - 1, LAST_KEY)
         if lowest > highest or limit <= 0:

@@ -4,16 +4,19 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
 
 from ...core.comparison import rewritten
+from ...core.conditions import Where
 from ...core.errors import Unstorable
 from ...core.identity import TIE, content_hashes, tie_break, tie_breaks
 from ...core.records import Changes, Curated, Lineage, Marker
 from .database import BulkInsert, Database
+from .lookups import Candidates, Lookups
 from .values import encode, exact
 
 ORIGIN = "local"
@@ -24,7 +27,10 @@ _decode_body = msgspec.json.Decoder(tuple[str, str, int, str | None, int, dict[s
 _RECORDS = """SELECT c.position, t.name, c.time, c.part, r.name, c.idx, c.body
     FROM curated c CROSS JOIN types t ON t.id = c.type CROSS JOIN receipts r ON r.id = c.receipt"""
 _CHANGES = _RECORDS + " WHERE c.position > ? ORDER BY c.position LIMIT ?"
-_QUERY = _RECORDS + " WHERE c.type = ? AND (c.time, c.tie) >= (?, ?) AND c.time < ? ORDER BY c.time, c.tie LIMIT ?"
+_QUERY = """SELECT c.position, t.name, c.time, c.part, r.name, c.idx, c.body FROM
+    (SELECT position FROM {} WHERE {} AND (time, tie) >= (?, ?) AND time < ? ORDER BY time, tie LIMIT ?) f
+    CROSS JOIN curated c ON c.position = f.position
+    CROSS JOIN types t ON t.id = c.type CROSS JOIN receipts r ON r.id = c.receipt ORDER BY c.time, c.tie"""
 _TYPE = " WHERE c.type = (SELECT id FROM types WHERE name = ?)"
 _FIND = f"{_RECORDS}{_TYPE} AND c.time = ? AND c.tie = ?"
 _DELETE = """DELETE FROM curated WHERE type = (SELECT id FROM types WHERE name = ?) AND time = ? AND tie = ?
@@ -44,7 +50,7 @@ class LocalCurated:
     """Records with a unique index over (type, time, tie-break)."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._lookups = database, Lookups(database)
         # What the newest insertions wrote, and the first position that was theirs to give: all there is from there on.
         # It spares ``changes`` reading back what this process has just written.
         self._tail: _Tail | None = None
@@ -154,17 +160,28 @@ class LocalCurated:
                 )
                 _insert_curated(connection, rows, len(records))
 
-    def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
+    def query(
+        self, event_type: str, *, since: int, until: int, after: int | None, limit: int, where: Where = ()
+    ) -> Sequence[Curated]:
+        numbers = self._database.fetch(_TYPES[0], (event_type,))
+        if not numbers or limit <= 0:
+            return []
+        [(number,)] = numbers
+        page = partial(self._page, number, since, until)
+        return self._lookups.select(number, where, page, after, limit) if where else page(after, limit)
+
+    def _page(
+        self, number: int, since: int, until: int, after: int | None, limit: int, among: Candidates | None = None
+    ) -> Sequence[Curated]:
         lowest = since * TIE if after is None else max(since * TIE, after + 1)
         time, tie = divmod(max(lowest, _FIRST * TIE), TIE)
         if tie >= 2 * _MIDDLE:  # beyond every tie-break
             time, tie = time + 1, 0
-        numbers = self._database.fetch(_TYPES[0], (event_type,))
-        if time > _LAST or not numbers:
+        if time > _LAST:
             return []
+        table, terms, values = among or ("curated", "type = ?", (number,))
         rows = self._database.fetch(
-            _QUERY,
-            (numbers[0][0], time, tie - _MIDDLE, min(max(until, _FIRST), _LAST), max(limit, 0)),
+            _QUERY.format(table, terms), (*values, time, tie - _MIDDLE, min(max(until, _FIRST), _LAST), limit)
         )
         return [_record(row) for row in rows]
 

@@ -32,6 +32,7 @@ class Database:
         """Open ``store.sqlite`` in the folder; a writer creates it. Raises ``StoreError`` if it is no store."""
         self.folder = folder
         self.lock = threading.RLock()
+        self._write = write
         path = folder / NAME
         with translated(folder):
             self._connection = sqlite3.connect(
@@ -71,6 +72,18 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def aside(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for what only makes reading faster: readers may write that too, beside the one writer."""
+        with self.lock:
+            self._connection.execute("PRAGMA query_only = OFF")
+            try:
+                with self.transaction() as connection:
+                    yield connection
+            finally:
+                if not self._write:
+                    self._connection.execute("PRAGMA query_only = ON")
 
     def close(self, *, durably: bool) -> None:
         """Close the connection; ``durably`` moves the write-ahead log into the database and fsyncs both."""

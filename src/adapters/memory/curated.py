@@ -2,10 +2,12 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain, compress, islice
 from operator import attrgetter, is_, itemgetter, not_
 
 from ...core.comparison import rewritten
+from ...core.conditions import Where, sifted
 from ...core.identity import TIE, content_hash, record_key
 from ...core.records import Changes, Curated, Lineage, Marker
 
@@ -107,7 +109,15 @@ class MemoryCurated:
                     self._namesakes[_natural_key(record)] = record
                 insort(self._by_type.setdefault(record.type, []), (record_key(record), record), key=_sort_key)
 
-    def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
+    def query(
+        self, event_type: str, *, since: int, until: int, after: int | None, limit: int, where: Where = ()
+    ) -> Sequence[Curated]:
+        if where:
+            page = partial(self._page, event_type, since, until)
+            return [*sifted(page, where, after, limit)]
+        return self._page(event_type, since, until, after, limit)
+
+    def _page(self, event_type: str, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         self._index()
         entries = self._by_type.get(event_type, [])
         lowest = since * TIE if after is None else max(since * TIE, after + 1)

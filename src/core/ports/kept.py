@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from ..conditions import Where
 from ..records import (
     Changes,
     Curated,
@@ -95,8 +96,12 @@ class CuratedStore(Protocol):
         """
         ...
 
-    def query(self, event_type: str, *, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
-        """Up to ``limit`` records of a type with time in [since, until), in order of sort key, beyond ``after``."""
+    def query(
+        self, event_type: str, *, since: int, until: int, after: int | None, limit: int, where: Where = ()
+    ) -> Sequence[Curated]:
+        """Up to ``limit`` records of a type with time in [since, until) for which every condition holds, in order of
+        sort key, beyond ``after``. None only where there are no more.
+        """
         ...
 
     def count(self) -> int:

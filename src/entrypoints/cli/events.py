@@ -1,16 +1,17 @@
 """``millrace events``: curated events in time order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..rows import ENVELOPE, event_row
+from ...core.conditions import ENVELOPE, Condition
+from ..rows import event_row
 from .exits import Fault, warn
 from .options import Site, Span, as_csv, as_json, as_ndjson, in_a_span, on_a_site
-from .output import cell, print_csv, print_objects, print_table
+from .output import print_csv, print_objects, print_table
 
 if TYPE_CHECKING:
     from ...core.records import Curated
@@ -30,7 +31,8 @@ _PAGE = 1000
     "conditions",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Only events with this value in a field, of the envelope or curated; may be given several times.",
+    help="Only events with this value in a field, of the envelope or curated; may be given several times. The first "
+    "time that a field of a large store is asked for, an index is made for it.",
 )
 @click.option("--archived", is_flag=True, help="Archived events too.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all.  [default: 100 in a table]")
@@ -57,6 +59,7 @@ def events(
     \b
     Examples:
       millrace events purchase --since 2026-11-23 --where currency=EUR
+      millrace events purchase --where eventId=88bba317-5b6e-48b0-85e9-251c1b3a953c
       millrace events page_view --since 2h --ndjson | jq .path
       millrace events refund --csv > refunds.csv
       millrace events purchase --archived --since 2025-11-01 --until 2025-12-01
@@ -64,15 +67,15 @@ def events(
     wanted = [_condition(text) for text in conditions]
     with site.open() as platform:
         _require_known(platform, type, archived=archived)
-        page = _pages(platform, type, span, archived=archived)
-        rows = _matching(page, wanted)
         cut = limit is None and form is None
         if cut:
             limit = SHOWN_TO_PEOPLE
+        page = _pages(platform, type, span, wanted, archived=archived, size=min(limit + 1 if limit else _PAGE, _PAGE))
+        rows = map(event_row, _records(page))
         shown = islice(rows, limit or None)
         if form == "csv":
             # Read twice rather than held in memory: the header names every field that some event has.
-            columns = _columns(islice(_matching(page, wanted, tell=False), limit or None))
+            columns = _columns(islice(map(event_row, _records(page)), limit or None))
             print_csv(columns, shown)
         elif form is not None:
             print_objects(shown, form)
@@ -80,6 +83,8 @@ def events(
             _print_table(list(shown))
             if cut and next(rows, None) is not None:
                 warn(f"These are the first {limit}; --limit 0 shows all")
+        if wanted and not page(None):
+            _tell_of_unknown(_pages(platform, type, span, (), archived=archived), wanted)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
@@ -97,33 +102,43 @@ def _require_known(platform: "Platform", event_type: str, *, archived: bool) -> 
 
     if event_type in platform.catalog.types:
         return
-    if not _pages(platform, event_type, Span(EARLIEST, LATEST + 1), archived=archived)(None):
+    if not _pages(platform, event_type, Span(EARLIEST, LATEST + 1), (), archived=archived)(None):
         known = ", ".join(sorted(platform.catalog.declared))
         raise Fault(f"There is no event type {event_type!r}; the catalog has {known}.")
 
 
-def _matching(page: "_Page", wanted: Sequence[tuple[str, str]], *, tell: bool = True) -> Iterator[dict[str, Any]]:
-    unseen = {name for name, _ in wanted}
-    scanned = 0
-    for record in _records(page):
-        row = event_row(record)
-        scanned += 1
-        unseen -= row.keys()
-        if all(name in row and _equals(row[name], text) for name, text in wanted):
-            yield row
-    if tell and unseen and scanned:
-        warn(f"None of these {scanned:,} events has a field {min(unseen)!r}")
+def _tell_of_unknown(page: "_Page", wanted: Sequence[Condition]) -> None:
+    """Say which field none of the first events has: most often its name is misspelt."""
+    events = page(None)
+    for condition in wanted:
+        if events and not any(map(condition.is_given, events)):
+            some = "these" if len(events) < _PAGE else "the first"
+            warn(f"None of {some} {len(events):,} events has a field {condition.name!r}")
 
 
-def _pages(platform: "Platform", event_type: str, span: Span, *, archived: bool) -> "_Page":
-    """What answers with the next events beyond a sort key."""
+def _pages(
+    platform: "Platform",
+    event_type: str,
+    span: Span,
+    where: Sequence[Condition],
+    *,
+    archived: bool,
+    size: int = _PAGE,
+) -> "_Page":
+    """What answers with the next events beyond a sort key that fulfil the conditions."""
+    since, until = span
     if not archived:
-        curated = platform.stores.curated
-        return lambda after: curated.query(event_type, since=span.since, until=span.until, after=after, limit=_PAGE)
+        query = partial(platform.stores.curated.query, event_type, since=since, until=until, limit=size, where=where)
+        return lambda after: query(after=after)
+    from ...core.conditions import sifted
     from ...core.services.archived import PART, Archived
 
     everything = Archived(platform.stores)
-    return lambda after: everything.page(event_type, after, PART, since=span.since, until=span.until)
+
+    def page(after: int | None, limit: int) -> Sequence["Curated"]:
+        return everything.page(event_type, after, limit, since=since, until=until)
+
+    return lambda after: [*sifted(page, where, after, PART)] if where else page(after, PART)
 
 
 def _records(page: "_Page") -> Iterator["Curated"]:
@@ -140,17 +155,8 @@ def _columns(rows: Iterable[dict[str, Any]]) -> list[str]:
     return [*dict.fromkeys(ENVELOPE) | {name: None for row in rows for name in row}]
 
 
-def _condition(text: str) -> tuple[str, str]:
+def _condition(text: str) -> Condition:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise click.UsageError(f"--where takes FIELD=VALUE, not {text!r}.")
-    return name, value
-
-
-def _equals(value: Any, text: str) -> bool:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        try:
-            return value == Decimal(text)
-        except InvalidOperation:
-            return False
-    return cell(value) == text or (value is None and text == "null")
+    return Condition(name, value)

@@ -1,6 +1,7 @@
 """GET /events/{type}: curated events in time order."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ...core.identity import EARLIEST, LATEST, TIE, record_key
@@ -13,7 +14,7 @@ from .site import Site
 
 
 def events(site: Site, request: Request, segments: Sequence[str]) -> Response:
-    """200 with a page of the events of a type, as the command ``events`` shows them."""
+    """200 with a page of the events of a type, as the command ``events`` shows and chooses them."""
     [event_type] = segments
     page = page_of(request, site.clock.now())
     after = None if page.cursor is None else _after(page.cursor)
@@ -33,9 +34,10 @@ def _after(cursor: str) -> int:
 
 
 def _rows(site: Site, event_type: str, page: Page, after: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    curated, wanted = site.stores.curated, page.limit + 1
+    query = partial(site.stores.curated.query, event_type, since=page.since, until=page.until, where=page.where)
+    wanted = page.limit + 1
     while wanted > 0:
-        found = curated.query(event_type, since=page.since, until=page.until, after=after, limit=wanted)
+        found = query(after=after, limit=wanted)
         if not found:
             return
         for record in found:

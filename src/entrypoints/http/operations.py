@@ -62,7 +62,11 @@ def validate() -> Description:
 
 def events() -> Description:
     """GET /events/{type}."""
-    return _rows("events", "Curated events of a type in time order", "CuratedEvent")
+    operation = _rows("events", "Curated events of a type in time order", "CuratedEvent")
+    chosen = "Only events with this value in a field, FIELD=VALUE; may be given several times"
+    conditions = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+="}}
+    operation["parameters"].append(_query("where", chosen, conditions))
+    return operation
 
 
 def view() -> Description:
@@ -177,10 +181,12 @@ def _rows(name: str, summary: str, row: str) -> Description:
     found["content"][LINES] = {"schema": {"type": "string", "description": "One row a line"}}
     link = 'The next page, rel="next" (RFC 8288), relative to the request; none after the last row'
     found["headers"] = header("Link", link, required=False)
-    instant = "RFC 3339, a date, or a time ago (90s, 15m, 2h, 7d)"
+    forms = [{"format": "date-time"}, {"format": "date"}, {"pattern": "^[0-9]{1,9}[smhdw]$"}]
+    instant = {"type": "string", "anyOf": forms}
+    told = "RFC 3339, a date, or a time ago (90s, 15m, 2h, 7d, 1w)"
     operation["parameters"] = [
-        _query("since", f"From this instant on: {instant}", {"type": "string"}),
-        _query("until", f"Up to before this instant: {instant}", {"type": "string"}),
+        _query("since", f"From this instant on: {told}", instant),
+        _query("until", f"Up to before this instant: {told}", instant),
         _query("limit", "The most rows", {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}),
         _query(
             "cursor", "Where the page before ended: follow the link rel=next rather than make one up",

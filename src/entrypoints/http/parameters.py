@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ...core.conditions import Condition
 from ...core.identity import EARLIEST, LATEST
 from ...core.times import format_time
 from ..instants import EXAMPLE, instant
@@ -21,18 +22,23 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Which rows a request asks for: those in [since, until), at most ``limit``, beyond ``cursor``."""
+    """Which rows a request asks for: those in [since, until) that fulfil ``where``, at most ``limit``, beyond
+    ``cursor``.
+    """
 
     since: int
     until: int
     limit: int
     cursor: str | None
     by: tuple[str, ...] | None = None
+    where: tuple[Condition, ...] = ()
 
 
 def page_of(request: Request, now: int, *, grouped: bool = False) -> Page:
-    """The page a request asks for; ``grouped`` rows may be merged with ``by``. Raises ``Problem``."""
-    _require_known(request, "since", "until", "limit", "cursor", *(["by"] if grouped else []))
+    """The page a request asks for; ``grouped`` rows may be merged with ``by``, others chosen with ``where``. Raises
+    ``Problem``.
+    """
+    _require_known(request, "since", "until", "limit", "cursor", "by" if grouped else "where")
     since = _instant(request, "since", now, EARLIEST)
     until = _instant(request, "until", now, LATEST + 1)
     if since >= until:
@@ -41,7 +47,8 @@ def page_of(request: Request, now: int, *, grouped: bool = False) -> Page:
     if grouped and "by" in request.query:
         by = tuple(dict.fromkeys(name.strip() for text in request.query["by"] for name in text.split(",")))
         by = tuple(name for name in by if name)
-    return Page(since, until, _limit(request), _single(request, "cursor"), by)
+    where = tuple(map(_condition, request.query.get("where", ())))
+    return Page(since, until, _limit(request), _single(request, "cursor"), by, where)
 
 
 def next_page(page: Page, cursor: object) -> str:
@@ -53,7 +60,9 @@ def next_page(page: Page, cursor: object) -> str:
         query["until"] = format_time(page.until)
     if page.by is not None:
         query["by"] = ",".join(page.by)
-    return f'<?{urlencode(query)}>; rel="next"'
+    if page.where:
+        query["where"] = [f"{name}={text}" for name, text in page.where]
+    return f'<?{urlencode(query, doseq=True)}>; rel="next"'
 
 
 def write_cursor(place: object) -> str:
@@ -81,6 +90,13 @@ def _require_known(request: Request, *names: str) -> None:
     if unknown := sorted(request.query.keys() - {*names}):
         known = f"there are {', '.join(sorted(names))}" if len(names) > 1 else f"there is {names[0]}"
         raise bad_request("parameter", f"There is no parameter {unknown[0][:100]!r}; {known}.")
+
+
+def _condition(text: str) -> Condition:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise bad_request("parameter", f"where is FIELD=VALUE, not {text[:100]!r}.")
+    return Condition(name, value)
 
 
 def _instant(request: Request, name: str, now: int, default: int) -> int:

@@ -7,7 +7,7 @@ from ...core.catalog import Catalog
 from ...core.catalog.declarations import EventType
 from ...core.catalog.examples import data_examples
 from ...core.catalog.jsonschema import data_schema, schema_urn
-from ..rows import ENVELOPE
+from ...core.conditions import ENVELOPE
 
 Schema = dict[str, Any]
 
