@@ -1,7 +1,7 @@
 // Events: the curated stream as it comes, and what is stored, by type and by the value of a field.
 
 import { page, path } from "./api.js";
-import { button, card, choice, empty, failure, fill, h, line, stream, table } from "./dom.js";
+import { button, card, choice, empty, fill, h, line, pages, stream, table } from "./dom.js";
 import { documentOf } from "./document.js";
 import { count, id, moment, value } from "./format.js";
 import { live, onPulse, sample } from "./live.js";
@@ -11,9 +11,6 @@ const ENVELOPE = ["eventId", "eventType", "eventTime", "source", "subject", "sch
 const COLUMNS = [["Time (UTC)"], ["Type"], ["Event"], ["Fields", "wide"], ["Receipt"]];
 const RANGES = [["1h", "Last hour"], ["24h", "Last day"], ["7d", "Last 7 days"], ["", "All time"]];
 const PAGE = 50;
-const SEARCHED = 500; // a page, where not every event of it fits
-const MATCHES = 50; // rows after which a click on "more" has done enough
-const LOOKED_AT = 2000; // stored events that one click looks through
 
 export async function show(root, { catalog, args }) {
   const { types } = await catalog();
@@ -34,7 +31,7 @@ export async function show(root, { catalog, args }) {
     Object.assign(asked, changes);
     shown = stream("Live events, the latest first", COLUMNS, MOST_LIVE);
     shown.classList.add("tall");
-    sample(asked.field ? { type: asked.type, where: `${asked.field}=${asked.value}` } : { type: asked.type });
+    sample({ type: asked.type, where: condition(asked) });
     fill(coming, none, shown);
     add(live.pulses.flatMap((pulse) => pulse.events ?? []));
     fill(stored, storedEvents(asked, types));
@@ -49,7 +46,7 @@ export async function show(root, { catalog, args }) {
   fill(tools,
     choice("Type", [["", "All types"], ...types.map((each) => [each.name, each.name])], asked.type, (type) => set({ type })),
     line("Field", "", (field) => set({ field: field.trim() }), { placeholder: "currency" }),
-    line("Value", "", (wanted) => set({ value: wanted }), { placeholder: "EUR" }));
+    line("Value", "", (wanted) => set({ value: wanted.trim() }), { placeholder: "EUR" }));
   fill(root,
     card("Filter", null, tools),
     card("Live", pause, h("p", { class: "muted" }, "A sample of up to 20 events a second."), coming),
@@ -60,9 +57,9 @@ export async function show(root, { catalog, args }) {
   });
 }
 
-/** Whether an event has the type and the value that are asked for. */
-export function fits(row, { type, field, value: wanted }) {
-  return (!type || row.eventType === type) && (!field || textOf(row[field]) === wanted.trim());
+/** Whether an event has the type and the value that are asked for: a stream that was begun before may bring others. */
+function fits(row, { type, field, value: wanted }) {
+  return (!type || row.eventType === type) && (!field || textOf(row[field]) === wanted);
 }
 
 function textOf(found) {
@@ -70,44 +67,29 @@ function textOf(found) {
 }
 
 function storedEvents(asked, types) {
-  if (!asked.type) {
-    return asked.field || types.length ? empty("Choose a type to look through what is stored.") : empty("The catalog declares no types.");
-  }
+  if (!asked.type) return empty(types.length ? "Choose a type to look through what is stored." : "The catalog declares no types.");
   const found = h("div");
-  const tools = h("div", { class: "tools" });
   const words = h("p", { class: "muted", role: "status" });
-  const foot = h("div", { class: "foot" });
   let range = "24h";
 
   function begin() {
     const shown = table(`Stored events of ${asked.type}, the earliest first`, COLUMNS, []);
-    let next = path(`/events/${encodeURIComponent(asked.type)}`, { limit: asked.field ? SEARCHED : PAGE, since: range });
-    let [seen, matched] = [0, 0];
-    fill(found, shown);
-
-    async function more() {
-      const enough = matched + MATCHES;
-      const most = seen + LOOKED_AT;
-      fill(foot, h("span", { class: "muted" }, "Looking …"));
-      try {
-        while (next && matched < enough && seen < most) {
-          const { rows, next: following } = await page(next);
-          const fitting = rows.filter((row) => fits(row, asked));
-          shown.add(fitting.map(cells));
-          [next, seen, matched] = [following, seen + rows.length, matched + fitting.length];
-        }
-        fill(words, `${count(matched, "event")}${asked.field ? ` of ${count(seen, "event")} looked at` : ""}${next ? ", and there are more" : ""}.`);
-        fill(foot, next ? button("More", more, { class: "more" }) : null);
-      } catch (error) {
-        fill(foot, failure(error), button("Try again", more, { class: "more" }));
-      }
-    }
-    more();
+    shown.hidden = true;
+    const list = pages(path(`/events/${encodeURIComponent(asked.type)}`, { limit: PAGE, since: range, where: condition(asked) }), page, (rows, last) => {
+      shown.add(rows.map(cells));
+      const many = shown.body.rows.length;
+      shown.hidden = !many;
+      fill(words, many ? `${count(many, "event")}${last ? "" : ", and there are more"}.` : "No event of this time fits.");
+    });
+    fill(found, shown, list.foot);
   }
 
-  fill(tools, choice("From", RANGES, range, (wanted) => { range = wanted; begin(); }));
   begin();
-  return [tools, words, found, foot];
+  return [h("div", { class: "tools" }, choice("From", RANGES, range, (wanted) => { range = wanted; begin(); })), words, found];
+}
+
+function condition({ field, value: wanted }) {
+  return field ? `${field}=${wanted}` : "";
 }
 
 function cells(row) {
