@@ -21,9 +21,10 @@ def open_platform(store: str, catalog: Catalog, *, write: bool, mend: bool = Tru
     """The platform on a store: ``memory:``, ``file:PATH`` or ``aws:STACK``.
 
     A file store is mended when it is opened. With ``write`` it is created if need be, and nobody else may be writing
-    to it. Without, it must exist; others may write meanwhile, and only where something needs mending and nobody is
-    writing is the writer's lock taken, until it is mended. Without ``mend``, a writer is left to do that. On a stack the functions process what is accepted, and
-    a schedule mends: opening it only looks the stack up. Raises ``StoreError``.
+    to it; without ``mend``, whoever opens it does that. Without ``write``, it must exist; others may write meanwhile,
+    and only where something needs mending and nobody is writing is the writer's lock taken, until it is mended. On a
+    stack the functions process what is accepted, and a schedule mends: opening it only looks the stack up. Raises
+    ``StoreError``.
     """
     clock, ids = SystemClock(), RandomReceiptIds()
     scheme, _, rest = store.partition(":")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from millrace.adapters.local import open_local
-from millrace.core.errors import ReceiptConflict, StoreError
+from millrace.core.errors import ReceiptConflict, StoreError, UnknownReceipt
 
 from .builders import HOUR, NOON, files, raw_object, receipt_id
 
@@ -60,3 +60,37 @@ def test_a_damaged_header_is_said_to_be_damaged(tmp_path: Path) -> None:
         (tmp_path / "raw" / "2026-01-09T12" / f"{receipt_id()}.raw").write_bytes(b"{}\nbody")
         with pytest.raises(StoreError, match="raw log is damaged"):
             store.stores.raw.read(receipt_id())
+
+
+def test_receipts_that_are_appended_together_share_a_file_for_each_hour(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append_all([raw_object(NOON, 2), raw_object(NOON, 7), raw_object(NOON + HOUR, 4)])
+        assert files(tmp_path / "raw") == {
+            "tmp",
+            "2026-01-09T12",
+            f"2026-01-09T12/{receipt_id(NOON, 2)}_{receipt_id(NOON, 7)}.group",
+            "2026-01-09T13",
+            f"2026-01-09T13/{receipt_id(NOON + HOUR, 4)}.raw",
+        }
+
+
+def test_a_reader_sees_what_another_appends_after_it_looked(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as worker, open_local(tmp_path, write="raw-log") as front:
+        for number in range(0, 40, 2):
+            pair = [raw_object(NOON, number), raw_object(NOON, number + 1)]
+            with pytest.raises(UnknownReceipt):
+                worker.stores.raw.read(pair[0].receipt.id)
+            front.stores.raw.append_all(pair)
+            assert [worker.stores.raw.read(raw.receipt.id) for raw in pair] == pair
+        assert len(worker.stores.raw.list(since=0, until=NOON * 2, after=None, limit=100)) == 40
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}\n", b'[["', None])
+def test_a_damaged_group_is_said_to_be_damaged(tmp_path: Path, damage: bytes | None) -> None:
+    pair = [raw_object(NOON, 1, b"1" * 100), raw_object(NOON, 2, b"2" * 100)]
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append_all(pair)
+    [path] = (tmp_path / "raw" / "2026-01-09T12").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] if damage is None else damage)
+    with open_local(tmp_path, write=False) as store, pytest.raises(StoreError, match="raw log is damaged"):
+        store.stores.raw.read(pair[1].receipt.id)

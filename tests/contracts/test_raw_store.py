@@ -11,6 +11,8 @@ from millrace.core.records import RawObject
 from .builders import HOUR, NOON, raw_object, receipt_id
 
 BODIES = [b"", b"{}", b"\n", b"{}\n{}\r\n\x00\xff", bytes(range(256)) * 5000]
+APPENDED = st.tuples(st.integers(0, 3), st.integers(0, 9), st.binary(max_size=40))
+"""Hour, number and bytes."""
 EVER = {"since": 0, "until": NOON * 2, "after": None, "limit": 1000}
 
 
@@ -124,3 +126,42 @@ def test_an_empty_range_within_a_millisecond_holds_nothing(stores: Stores) -> No
     stores.raw.append(raw_object(NOON))
     for until in (NOON + 1, NOON):
         assert list(stores.raw.list(since=NOON + 1, until=until, after=None, limit=9)) == []
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    given=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 9), st.binary(max_size=40)),
+        max_size=12,
+        unique_by=lambda it: it[:2],
+    ),
+    cut=st.integers(0, 12),
+    instance=st.integers(0, 2**13),
+)
+def test_what_is_appended_together_is_there_as_if_one_by_one(
+    stores: Stores, given: list[tuple[int, int, bytes]], cut: int, instance: int
+) -> None:
+    at = instance * 24 * HOUR  # a time of its own for each example
+    raws = [raw_object(at + hours * HOUR, number, body) for hours, number, body in given]
+    try:
+        for some in (raws[:cut], raws, raws[cut:]):
+            stores.raw.append_all(some)
+    except ReceiptConflict:
+        assert any(stores.raw.read(raw.receipt.id) != raw for raw in raws)
+        return
+    assert [stores.raw.read(raw.receipt.id) for raw in raws] == raws
+    listed = stores.raw.list(since=at, until=at + 4 * HOUR, after=None, limit=1000)
+    assert {raw.receipt.id for raw in raws} <= {*listed}
+    assert [*listed] == sorted({*listed})
+
+
+def test_of_receipts_that_are_appended_together_none_takes_the_place_of_another(stores: Stores) -> None:
+    first, second = raw_object(NOON, 1, b"1"), raw_object(NOON, 2, b"2")
+    stores.raw.append_all([first, second, first])
+    for raws in ([RawObject(first.receipt, b"other")], [raw_object(NOON, 3), RawObject(second.receipt, b"other")]):
+        with pytest.raises(ReceiptConflict):
+            stores.raw.append_all(raws)
+    with pytest.raises(ReceiptConflict):
+        stores.raw.append(RawObject(second.receipt, b"other"))
+    assert [stores.raw.read(raw.receipt.id) for raw in (first, second)] == [first, second]
+    stores.raw.append_all([])

@@ -73,7 +73,7 @@ def _have_times(found: Iterable[Envelope]) -> bool:
     """Whether each time is one that can be, without a doubt: an offset may lead beyond the first and the last year."""
     for time in [each.time for each in found]:
         if time.__class__ is datetime:
-            if not MINYEAR < time.year < MAXYEAR:  # type: ignore[union-attr]
+            if not MINYEAR < time.year < MAXYEAR:
                 return False
         elif time is not UNSET and not EARLIEST <= epoch_micros(time) <= LATEST:  # type: ignore[arg-type]
             return False

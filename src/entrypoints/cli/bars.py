@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .logs import Log
+from ..logs import Log
 
 
 @contextmanager

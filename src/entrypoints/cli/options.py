@@ -8,8 +8,8 @@ import click
 
 from ...core.identity import EARLIEST, LATEST
 from ..instants import EXAMPLE, instant
+from ..logs import Log
 from .exits import warn
-from .logs import Log
 
 if TYPE_CHECKING:
     from ...core.catalog import Catalog

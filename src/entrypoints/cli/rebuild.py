@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..logs import Log
 from .exits import Fault, warn
-from .logs import Log
 from .options import Site, as_json, on_a_site
 from .output import print_facts, print_json
 

@@ -12,8 +12,8 @@ import click
 from ...core.decoding.bodies import DAMAGED
 from ..files import Advance, Chunk, Input, Trouble, find_inputs, read
 from ..following import follow
+from ..logs import Log
 from .exits import FAILED, OK, WRONG_USAGE, warn
-from .logs import Log
 from .options import Site, as_json, on_a_site
 from .output import print_facts, print_json
 

@@ -1,7 +1,8 @@
 """GET /health: whether what requests are answered from can be reached."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from ...core.errors import StoreError, TransientError
@@ -9,10 +10,14 @@ from .messages import Request, Response, json_response
 from .site import Site
 
 
-def health(site: Site, _: Request, __: Sequence[str]) -> Response:
-    """200 where every dependency answers, 503 where one does not, with the state of each."""
+def health(
+    site: Site, _: Request, __: Sequence[str], also: Mapping[str, Callable[[], Any]] = MappingProxyType({})
+) -> Response:
+    """200 where every dependency answers, 503 where one does not, with the state of each; also of some that whoever
+    serves knows of: what is asked raises where it fails.
+    """
     states, causes = {}, {}
-    for name, ask in _questions(site).items():
+    for name, ask in {**_questions(site), **also}.items():
         try:
             ask()
         except (TransientError, StoreError) as error:

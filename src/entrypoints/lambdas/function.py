@@ -8,8 +8,9 @@ from typing import Any, Final
 import attrs
 
 from ...core.errors import MillraceError, PermanentError
+from ..logs import place_of
 from .initialization import process_milliseconds
-from .logs import logger, place_of
+from .logs import logger
 from .measures import Measure
 from .metrics import Metrics
 from .settings import Settings, is_initializing, is_sampled

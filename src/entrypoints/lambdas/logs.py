@@ -21,15 +21,5 @@ def logger(**keys: Any) -> Any:
     )
 
 
-def place_of(error: BaseException) -> str:
-    """Where an error was raised, as the last three frames: what may be told of one whose message may quote data."""
-    frames, trace = [], error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return " > ".join(frames[-3:])
-
-
 def _encode(line: dict[str, Any], **_: Any) -> str:
     return msgspec.json.encode(line, enc_hook=str).decode()

@@ -6,9 +6,9 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from ...adapters.aws.messages import decode_receipt
 from ...core.errors import MillraceError, TransientError
+from ..logs import place_of
 from .arrivals import SQS, part
 from .function import Invocation
-from .logs import place_of
 from .measures import Measure
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from ..http.messages import Request
 from ..http.problems import Problem
 from .keys import Keys
-from .requests import CLOSE
 
 ANONYMOUS: Final = "anonymous"
 OPEN_PATHS: Final = frozenset({"/health", "/openapi.json"})
@@ -37,7 +36,7 @@ class Admission:
             return caller
         if request.path in OPEN_PATHS or (request.method == "POST" and request.path in self._signed):
             return ANONYMOUS
-        headers = {"www-authenticate": 'Bearer realm="millrace"', **CLOSE}
+        headers = {"www-authenticate": 'Bearer realm="millrace"'}
         detail = "Send an API key in the header X-Api-Key, or as a bearer token."
         raise Problem(HTTPStatus.UNAUTHORIZED, "key", detail, headers=headers)
 
@@ -45,7 +44,7 @@ class Admission:
         """Raise ``Problem`` (403) where there are no keys, and the request was sent to a name of elsewhere."""
         if not self._keys and _host(request.headers.get("host", "")) not in LOOPBACK:
             detail = f"This server is open to its own machine only, under the names {', '.join(sorted(LOOPBACK))}."
-            raise Problem(HTTPStatus.FORBIDDEN, "host", detail, headers=CLOSE)
+            raise Problem(HTTPStatus.FORBIDDEN, "host", detail)
 
 
 def _host(header: str) -> str | None:

@@ -12,6 +12,8 @@ from ..http.problems import Problem
 
 HEAD_SECONDS: Final = 15.0
 """The longest that a request's head may take, from its connection or from its first byte on."""
+LINGER_SECONDS: Final = 2.0
+"""How long a client is listened to that was refused, before it is hung up on."""
 MOST_HEAD_BYTES: Final = 32 * 1024
 
 
@@ -49,6 +51,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head: asyncio.TimerHandle | None = None
+        self._refused = False
         self.connections_of_server.opened(self)
         self._expect_head()
 
@@ -58,6 +61,8 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         # A head that has begun after an earlier request has its time, too.
         if self._head is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_head()
@@ -91,17 +96,18 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            response = problem.response()
-            head: list[Any] = [*response.headers.items(), ("connection", "close")]
-            head.append(("content-length", str(len(response.body))))
-            for event in (
-                h11.Response(status_code=response.status, headers=head),
-                h11.Data(data=response.body),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        """Answer, and take nothing more; but do not hang up on a client that is still sending, or it sees no answer."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        response = problem.response()
+        head: list[Any] = [*response.headers.items(), ("connection", "close")]
+        head.append(("content-length", str(len(response.body))))
+        events = h11.Response(status_code=response.status, headers=head), h11.Data(data=response.body)
+        self.transport.writelines([self.conn.send(event) or b"" for event in (*events, h11.EndOfMessage())])
+        self.transport.write_eof()
+        self._refused = True
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _expect_head(self) -> None:
         self._head = self.loop.call_later(HEAD_SECONDS, self._late)

@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from ...core.records import RawObject
+from ...core.services.ingest import MAX_BODY
 from ..http.application import ROUTES, Application, Route
 from ..http.messages import Request, Response
 from ..http.problems import RETRY_SECONDS, Problem
+from ..logs import Log, place_of
 from .admission import ANONYMOUS, Admission
 from .keeping import Keeping
-from .requests import CLOSE, Disconnected, Receive, Scope, Send, body_of, head_of
+from .requests import Disconnected, Receive, Scope, Send, body_of, discard_body, head_of
 from .site import ServedSite
 
 THREADS: Final = 40
@@ -37,7 +39,7 @@ class Front:
         self,
         site: ServedSite,
         admission: Admission,
-        log: Any,
+        log: Log,
         *,
         routes: Iterable[Route] = ROUTES,
         origins: Iterable[str] = (),
@@ -69,15 +71,21 @@ class Front:
         self._keeping.close()
 
     async def _answer(self, request: Request, receive: Receive) -> Response:
+        has_body = request.method in WITH_BODY
         try:
-            caller = ANONYMOUS if request.method == "OPTIONS" else self._admission.caller(request)
-            self._require_room(request)
-            body = await body_of(request, receive) if request.method in WITH_BODY else b""
+            try:
+                caller = ANONYMOUS if request.method == "OPTIONS" else self._admission.caller(request)
+                self._require_room(request)
+                body = await body_of(request, receive) if has_body else b""
+            except Problem as problem:
+                is_read = not has_body or (problem.code != "slow" and await discard_body(request, receive))
+                refused = self._application.refuse(request, problem)
+                return refused if is_read else attrs.evolve(refused, headers={**refused.headers, "connection": "close"})
             return await self._take_steps(attrs.evolve(request, caller=caller, body=body))
-        except Problem as problem:
-            return self._application.refuse(request, problem)
+        except Disconnected:
+            raise
         except Exception as error:  # the boundary: nothing of it may reach the client
-            self._log.error("request.failed", error=type(error).__name__, exc_info=True)
+            self._log.error("request.failed", error=type(error).__name__, place=place_of(error))
             return self._application.refuse(request, failed())
 
     async def _take_steps(self, request: Request) -> Response:
@@ -103,11 +111,10 @@ class Front:
     def _require_room(self, request: Request) -> None:
         if self._requests > MOST_AT_ONCE or self._bytes > MOST_BYTES_AT_ONCE:
             detail = "Too many requests at once. Send this one again in a moment."
-            headers = {"retry-after": "1", **CLOSE}
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", detail, headers=headers)
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", detail, headers={"retry-after": "1"})
         if self._waiting.is_full and request.path.startswith("/ingest"):
             detail = "More events wait to be processed than may wait. Send the same request again, with the same ids."
-            headers = {"retry-after": str(RETRY_SECONDS), **CLOSE}
+            headers = {"retry-after": str(RETRY_SECONDS)}
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "backlog", detail, headers=headers)
 
     def _tell(self, request: Request, response: Response, start: float) -> None:
@@ -144,7 +151,7 @@ def failed() -> Problem:
 async def respond(response: Response, send: Send) -> None:
     """Send a response."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
-    headers.append((b"content-length", str(len(response.body)).encode()))
+    headers += [(b"content-length", str(len(response.body)).encode()), (b"x-content-type-options", b"nosniff")]
     await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 
@@ -152,5 +159,5 @@ async def respond(response: Response, send: Send) -> None:
 def _size(request: Request) -> int:
     announced = request.headers.get("content-length", "")
     if announced.isdigit():
-        return int(announced)
+        return min(int(announced), MAX_BODY)  # what is larger is not read
     return UNANNOUNCED_BYTES if "transfer-encoding" in request.headers else 0

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ...core.errors import TransientError
 from ...core.records import RawObject
 from ...core.redriving import Choice
 from .wire import Counted
@@ -78,3 +79,9 @@ class Handover(Protocol):
     def close(self) -> None:
         """Process what waits, for a while, and end."""
         ...
+
+
+def require_work(handover: Handover) -> None:
+    """Raise ``TransientError`` where nobody processes what is handed over."""
+    if (failing := handover.failing()) is not None:
+        raise TransientError(failing)

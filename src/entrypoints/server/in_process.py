@@ -8,6 +8,7 @@ from typing import Any, Final
 from ...core.ports import Queue
 from ...core.records import RawObject
 from ...core.redriving import Choice
+from ..logs import Log
 from ..platform import Platform
 from .handover import Waiting, Watch
 from .inbox import Inbox
@@ -20,7 +21,7 @@ MOST_SENDERS: Final = 16
 class Thread:
     """Processes what is accepted in a thread of this process."""
 
-    def __init__(self, platform: Platform, watch: Watch, log: Any) -> None:
+    def __init__(self, platform: Platform, watch: Watch, log: Log) -> None:
         self.waiting = Waiting()
         self._platform, self._watch = platform, watch
         self._inbox, self._meter = Inbox(self.waiting.done), Meter(platform.clock)

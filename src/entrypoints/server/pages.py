@@ -1,10 +1,12 @@
 """``Pages``: the console's page and files beside the API, and its live data."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -43,7 +45,9 @@ class Pages:
             Route("/console/live", self._live),
             Mount("/console/static", StaticFiles(directory=FOLDER)),
         ]
-        self._pages: Any = Starlette(routes=routes, middleware=[Middleware(_Secured)])
+        self._pages: Any = Starlette(
+            routes=routes, middleware=[Middleware(_Secured)], exception_handlers={HTTPException: _problem}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -68,6 +72,13 @@ class Pages:
 
     async def _live(self, request: Request) -> Response:
         return live(self._pulses, request)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    """What Starlette refuses, as everything else is refused."""
+    status = HTTPStatus(getattr(error, "status_code", 500))
+    answer = Problem(status, status.name.lower().replace("_", "-"), f"{status.phrase}.").response()
+    return Response(answer.body, int(answer.status), dict(answer.headers))
 
 
 class _Secured:

@@ -75,12 +75,12 @@ def _joined(counted: Sequence[Counted]) -> dict[str, Any]:
     return {
         "types": dict(sorted(types.items())),
         "outcomes": {name: outcomes[name] for name in OUTCOMES},
-        "latency": _percentiles(milliseconds),
+        "latency": percentiles(milliseconds),
         "events": events,
     }
 
 
-def _percentiles(milliseconds: Counter[int]) -> dict[str, int] | None:
+def percentiles(milliseconds: Counter[int]) -> dict[str, int] | None:
     """Milliseconds that so many per cent of the events took at most, exact to the millisecond."""
     count = milliseconds.total()
     if not count:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
@@ -19,8 +20,8 @@ PIECE_SECONDS: Final = 20.0
 """The longest a client may send nothing of a body that it has announced."""
 BODY_SECONDS: Final = 120.0
 """The longest that a body may take in all."""
-CLOSE: Final = {"connection": "close"}
-"""What is sent where the rest of a request is not waited for."""
+DISCARDED_BYTES, DISCARDING_SECONDS = 2 * MAX_BODY, 5.0
+"""What is read of a body that is not wanted, so that its sender gets to see why."""
 
 
 class Disconnected(Exception):
@@ -63,10 +64,31 @@ async def body_of(request: Request, receive: Receive) -> bytes:
     return bytes(body)
 
 
+async def discard_body(request: Request, receive: Receive) -> bool:
+    """Read what is left of a body that is not wanted; whether that was all, so that another request may follow.
+
+    Raises ``Disconnected``.
+    """
+    announced = request.headers.get("content-length", "0")
+    if "expect" in request.headers or not announced.isdigit() or int(announced) > DISCARDED_BYTES:
+        return False
+    left = DISCARDED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARDING_SECONDS):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                if not message.get("more_body"):
+                    return True
+                left -= len(message.get("body", b""))
+    return False
+
+
 def too_large() -> Problem:
     """The body is larger than any may be."""
     detail = f"The body is larger than {MAX_BODY} bytes."
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail, headers=CLOSE)
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
 
 
 def _within(body: bytes | bytearray) -> None:
@@ -80,7 +102,7 @@ async def _next(receive: Receive, seconds: float) -> Message:
             message = await receive()
     except TimeoutError:
         detail = "The rest of the body did not come in time."
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "slow", detail, headers=CLOSE) from None
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "slow", detail) from None
     if message["type"] == "http.disconnect":
         raise Disconnected
     return message

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -14,11 +15,14 @@ import uvicorn
 from ...adapters.system import SystemClock
 from ...core.catalog import Catalog
 from ...core.errors import PermanentError
-from ..http.application import ROUTES
+from ..http.application import ROUTES, Route
+from ..http.health import health
+from ..logs import Log
 from ..secrets import missing_secrets
 from .admission import LOOPBACK, Admission
 from .connections import MOST_HEAD_BYTES, protocol
 from .front import Front
+from .handover import require_work
 from .keys import VARIABLE, Keys
 from .pages import Pages
 from .pulses import Pulses
@@ -43,7 +47,7 @@ class Settings:
     console: bool = True
 
 
-def serve(store: str, catalog: Catalog, name: str, settings: Settings, log: Any) -> None:
+def serve(store: str, catalog: Catalog, name: str, settings: Settings, log: Log) -> None:
     """Serve until SIGINT or SIGTERM; then what is under way is answered, and what was accepted processed.
 
     Raises ``PermanentError`` for keys, an address or a store that cannot be used.
@@ -70,7 +74,7 @@ def serve(store: str, catalog: Catalog, name: str, settings: Settings, log: Any)
     log.info("server.stopped")
 
 
-def _front(site: ServedSite, keys: Keys, settings: Settings, log: Any) -> Front:
+def _front(site: ServedSite, keys: Keys, settings: Settings, log: Log) -> Front:
     routes, sources = [*ROUTES], site.catalog.sources.values()
     for name, missing in missing_secrets(sources).items():
         log.warning("source.refused", source=name, reason=missing)
@@ -78,6 +82,8 @@ def _front(site: ServedSite, keys: Keys, settings: Settings, log: Any) -> Front:
         from ..http.console.routes import CONSOLE
 
         routes += CONSOLE
+    also = {"worker": partial(require_work, site.handover)}
+    routes.append(Route("GET", "/health", lambda: partial(health, also=also)))
     admission = Admission(keys, [source.name for source in sources if source.signature is not None])
     return Front(site, admission, log, routes=routes, origins=settings.origins)
 

@@ -17,6 +17,7 @@ from ...core.ports import Clock, Stores
 from ...core.redriving import Choice
 from ...core.services.ingest import Ingest
 from ..bootstrap import open_platform
+from ..logs import Log
 from ..platform import Platform
 from .handover import Handover, Watch
 from .in_process import Elsewhere, Thread
@@ -47,7 +48,7 @@ class ServedSite:
 
 
 @contextmanager
-def open_site(store: str, catalog: Catalog, name: str, watch: Watch, log: Any) -> Iterator[ServedSite]:
+def open_site(store: str, catalog: Catalog, name: str, watch: Watch, log: Log) -> Iterator[ServedSite]:
     """The site over the store that a URL names; ``name`` is the catalog's. What is accepted within is processed:
     by a worker process on a file store, by a thread in memory, by its functions on a stack. Raises ``StoreError``.
     """

@@ -17,6 +17,7 @@ import attrs
 from ...core.errors import PermanentError, StoreError, TransientError
 from ...core.records import RawObject
 from ...core.redriving import Choice
+from ..logs import Log
 from .handover import Waiting, Watch
 from .wire import Answer, Counted, Done, Given, Ready, Redrive, Refused, Stop, ToWorker, hear_worker, tell
 from .worker import LAST_WORK_SECONDS
@@ -32,7 +33,7 @@ class Supervisor:
     one that ended; processing them twice changes nothing.
     """
 
-    def __init__(self, store: str, catalog: str, watch: Watch, log: Any) -> None:
+    def __init__(self, store: str, catalog: str, watch: Watch, log: Log) -> None:
         """Start a worker and wait until the store is open. Raises ``StoreError`` where it cannot be opened."""
         self.waiting = Waiting()
         self._store, self._catalog, self._watch, self._log = store, catalog, watch, log

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Final
 
 from ...adapters.system import SystemClock
 from ...core.errors import MillraceError, StoreError, TransientError
 from ..bootstrap import open_platform
 from ..catalogs import load_catalog
-from ..cli.logs import Log
+from ..logs import Log
 from ..platform import Platform
 from .inbox import Inbox
 from .meter import Meter
@@ -39,7 +39,7 @@ _DIE_WITH_PARENT: Final = 1
 class Worker:
     """The process's side of the connection, and what it works with. One thread does all of it."""
 
-    def __init__(self, connection: Connection, log: Any) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._connection, self._log = connection, log
         self._inbox = Inbox(self._done)
         self._meter = Meter(SystemClock())

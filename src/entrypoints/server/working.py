@@ -6,6 +6,7 @@ from typing import Any, Final
 from ...core.errors import TransientError
 from ...core.records import Message
 from ...core.services.work import Work
+from ..logs import Log
 from ..platform import Platform
 from .inbox import Inbox
 from .meter import Meter, Metered
@@ -21,7 +22,7 @@ Attend = Callable[[float], bool]
 class Working:
     """Processes what comes into an inbox; and what waits in the store's queue, such as what an earlier run has left."""
 
-    def __init__(self, platform: Platform, inbox: Inbox, meter: Meter, log: Any) -> None:
+    def __init__(self, platform: Platform, inbox: Inbox, meter: Meter, log: Log) -> None:
         stores = platform.stores
         curated: Any = Metered(stores.curated, meter)
         process = platform.process.over(curated, stores.dead_letters, stores.ledger)

@@ -1,4 +1,4 @@
-"""Log lines of commands: structlog on standard error, one line per batch, flat keys, never payloads."""
+"""Log lines of commands and of the server: structlog on standard error, flat keys, never payloads."""
 
 import sys
 from functools import cached_property
@@ -18,6 +18,12 @@ class Log:
     def info(self, event: str, **keys: Any) -> None:
         self._logger.info(event, **keys)
 
+    def warning(self, event: str, **keys: Any) -> None:
+        self._logger.warning(event, **keys)
+
+    def error(self, event: str, **keys: Any) -> None:
+        self._logger.error(event, **keys)
+
     @cached_property
     def _logger(self) -> Any:
         import structlog
@@ -31,3 +37,13 @@ class Log:
             ],
             wrapper_class=structlog.BoundLogger,
         )
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error was raised, as the last three frames: what may be told of one whose message may quote data."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return " > ".join(frames[-3:])
