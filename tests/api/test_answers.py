@@ -1,6 +1,7 @@
 """What the API, its server and its gateway answer where something is wrong: each answer is one that is described."""
 
 import json
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,14 @@ from tests.unit.test_http_requests import FORMS, REFUSED, Clock, ask, platform
 from .conftest import CATALOG
 from .servers import served
 
+NAMES = {"{type}": "purchase", "{view}": "revenue", "{source}": "none"}
 DOCUMENT: Any = describe(retail.catalog)
 KEYS = "shop=0123456789abcdef till=fedcba9876543210"
+
+
+def _filled(path: str) -> str:
+    """The path of a route with names in the place of braces."""
+    return "/".join(NAMES.get(part, part) for part in path.split("/"))
 
 
 def described(document: Any, method: str, path: str, status: int) -> Any:
@@ -79,6 +86,14 @@ def test_every_refusal_of_a_parameter_is_described(path: str, query: dict[str, A
     assert_described(DOCUMENT, "GET", path, response)
 
 
+@pytest.mark.parametrize("path", ["/events/{type}", "/views/{view}", "/catalog/{type}"])
+def test_the_parameters_that_a_query_knows_are_those_that_are_described(path: str) -> None:
+    response = ask(platform(), "GET", _filled(path), query={"unheard-of": ["1"]})
+    known = re.findall(r"[a-z]+", json.loads(response.body)["detail"].partition(";")[2])
+    names = [parameter["name"] for parameter in DOCUMENT["paths"][path]["get"]["parameters"]]
+    assert {*known} - {"there", "is", "are"} == {*names}
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_what_any_route_answers_where_a_store_is_down_is_described(route: Any) -> None:
     class Down:
@@ -91,7 +106,7 @@ def test_what_any_route_answers_where_a_store_is_down_is_described(route: Any) -
     down: Any = Down()
     stores = attrs.evolve(memory_stores(), raw=down, queue=down, curated=down, views=down)
     site = Platform.assemble(retail.catalog, stores, Clock(), RandomReceiptIds())
-    path = route.path.replace("{type}", "purchase").replace("{view}", "revenue").replace("{source}", "none")
+    path = _filled(route.path)
     body = json.dumps({"eventType": "purchase"}).encode()
     response = Application(site).respond(Request(method=route.method, path=path, body=body))
     asks_stores = route.path in ("/ingest", "/events/{type}", "/views/{view}", "/health")
@@ -101,7 +116,7 @@ def test_what_any_route_answers_where_a_store_is_down_is_described(route: Any) -
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_another_method_is_refused_as_described(route: Any) -> None:
-    path = route.path.replace("{type}", "purchase").replace("{view}", "revenue").replace("{source}", "none")
+    path = _filled(route.path)
     response = ask(platform(), "DELETE", path)
     assert response.status == 405
     assert_described(DOCUMENT, "DELETE", path, response)

@@ -153,7 +153,10 @@ def _documents(catalog: Catalog) -> Iterator[Exchange]:
 def _asked(catalog: Catalog) -> Iterator[Exchange]:
     """Queries of what was posted."""
     one, _ = _two(catalog)
-    yield Exchange(name="events", summary="A page of events", method="GET", path="/events/{type}", segment=one.name)
+    get: dict[str, Any] = {"method": "GET", "path": "/events/{type}", "segment": one.name}
+    yield Exchange(name="events", summary="A page of events", **get)
+    day = {"since": "2026-11-23", "until": "2026-11-24T00:00:00Z", "limit": "1"}
+    yield Exchange(name="day", summary="The first event of a day", query=day, **get)
     for name in catalog.views:
         yield Exchange(name=name, summary=f"Rows of {name}", method="GET", path="/views/{view}", segment=name)
     yield Exchange(name="catalog", summary="The catalog", method="GET", path="/catalog")
