@@ -28,8 +28,8 @@ SERVICES = frozenset({"dynamodb", "dynamodbstreams", "s3", "sqs", "stepfunctions
 makes a client of its own service when it is imported.
 """
 
-LEFT_OUT_OF_MILLRACE = ("entrypoints/cli",)
-"""The command line, with its libraries, is of no use to a function."""
+LEFT_OUT_OF_MILLRACE = ("entrypoints/cli", "testing")
+"""The command line, with its libraries, and what tests use are of no use to a function."""
 
 UNUSED = (
     ".lock",

@@ -28,21 +28,39 @@ def histories(
 
     Events come twice at times, in other notation and in any order; some are broken in one way or another, and those
     that a rule does not hold for are among them: such say of what kind of dead letter they must become. A history has
-    up to ``max_size`` different events. ``data`` draws the current data of a type (its class or its name) from another
-    strategy. Raises ``TooNarrow`` where no value is found that a class takes.
+    up to ``max_size`` different events. ``data`` draws the data of a class (that of a type, or of an older version; or
+    of the type of a name) from another strategy. Raises ``LookupError`` for a class or name that there is not,
+    ``TooNarrow`` where no value is found that a class takes.
     """
     pipeline = compiled(catalog)
-    given = {type_named(catalog, of): strategy for of, strategy in (data or {}).items()}
-    return _history(pipeline, st.one_of(*_sound(pipeline, given)), max_size)
+    return _history(pipeline, st.one_of(*_sound(pipeline, _given(catalog, data or {}))), max_size)
 
 
-def _sound(pipeline: Pipeline, given: Mapping[str, st.SearchStrategy[Json]]) -> Iterator[st.SearchStrategy[Json]]:
+def _given(
+    catalog: Catalog, data: Mapping[type | str, st.SearchStrategy[Json]]
+) -> dict[tuple[str, int], st.SearchStrategy[Json]]:
+    """The strategies by type and version. Raises ``LookupError``."""
+    older = {
+        shape.type: (declared.name, version)
+        for declared in catalog.declared.values()
+        for version, shape in declared.older.items()
+    }
+    given = {}
+    for of, strategy in data.items():
+        name, version = older[of] if isinstance(of, type) and of in older else (type_named(catalog, of), None)
+        given[name, catalog.types[name].version if version is None else version] = strategy
+    return given
+
+
+def _sound(
+    pipeline: Pipeline, given: Mapping[tuple[str, int], st.SearchStrategy[Json]]
+) -> Iterator[st.SearchStrategy[Json]]:
     """Events that fit their classes, whatever rules say, of each type and version."""
     examples = {(example.type, example.version) for example in pipeline.catalog.examples if example.rejected is None}
     for declared in pipeline.catalog.declared.values():
         for version in range(declared.oldest, declared.version + 1):
-            if version == declared.version and declared.name in given:
-                yield envelopes(declared, version, given[declared.name])
+            if (declared.name, version) in given:
+                yield envelopes(declared, version, given[declared.name, version])
             elif declared.shape_of_version(version) is not None or (declared.name, version) in examples:
                 yield envelopes(declared, version, of_version(pipeline, declared, version))
 

@@ -90,6 +90,7 @@ def test_it_is_small_and_has_what_the_functions_import_only(package: Package) ->
     assert {"millrace", "botocore", "aws_lambda_powertools", "aws_xray_sdk", "msgspec", "structlog"} <= names
     assert not names & {"boto3", "s3transfer", "click", "rich", "pydantic", "bin", "tests", ".lock"}
     assert not (package.tree / "millrace" / "entrypoints" / "cli").exists()
+    assert not (package.tree / "millrace" / "testing").exists()
     assert not [path for path in package.tree.rglob("*") if path.name in ("RECORD", "tests") or path.suffix == ".pyi"]
     assert [*package.tree.glob("*.dist-info/METADATA")]  # versions can be asked for
 

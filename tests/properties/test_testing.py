@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from millrace import Catalog, Count, Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Pattern, Predicate, Sum
+from millrace.core.catalogs import cloudtrail, retail, webhooks
 from millrace.core.pipeline.judgement import Failed
 from millrace.core.pipeline.pipeline import Pipeline
 from millrace.core.schema.structure import compile_structure
@@ -240,9 +241,39 @@ def _ids(history: list[Delivered]) -> list[str]:
     return [document.get("eventId", document.get("id")) for document in documents]
 
 
-def test_histories_draw_data_from_a_strategy_of_ones_own() -> None:
-    strategy = histories(SHOP, data={Sale: data(Sale, order=st.just("mine"))})
-    assert found(strategy, lambda history: any(b'"mine"' in each.document for each in history))
+@pytest.mark.parametrize("of", [Sale, "sale", OldSale])
+def test_histories_draw_data_from_a_strategy_of_ones_own(of: Any) -> None:
+    strategy = histories(SHOP, data={of: data(OldSale if of is OldSale else Sale, order=st.just("mine"))})
+    history = found(strategy, lambda drawn: any(b'"mine"' in each.document for each in drawn))
+    holds_the_laws(SHOP, history)
+    assert any((b'"cents"' in each.document) == (of is OldSale) for each in history if b'"mine"' in each.document)
+
+
+def test_a_strategy_for_what_is_not_declared_is_refused() -> None:
+    with pytest.raises(LookupError, match="is no event type of the catalog"):
+        histories(SHOP, data={Address: data(Address)})
+
+
+AMOUNTS = st.decimals("0.01", "2000000", places=2)
+RETAIL: dict[type | str, st.SearchStrategy[Any]] = {
+    # A rule that is about cents cannot say of an amount of over 26 digits how many it has, and raises.
+    of: data(of, amount=AMOUNTS)
+    for of in (retail.Purchase, retail.PurchaseInDollars, retail.Refund)
+}
+
+
+@pytest.mark.parametrize(
+    ("catalog", "given_"),
+    [(retail.catalog, RETAIL), (cloudtrail.catalog, {}), (webhooks.catalog, {})],
+    ids=["retail", "cloudtrail", "webhooks"],
+)
+def test_the_catalogs_that_come_with_it_keep_the_laws(catalog: Catalog, given_: Any) -> None:
+    @examples(50)
+    @given(histories(catalog, data=given_))
+    def check(history: list[Delivered]) -> None:
+        holds_the_laws(catalog, history)
+
+    check()
 
 
 def test_events_are_of_the_type_that_is_asked_for_in_its_current_version() -> None:

@@ -104,7 +104,7 @@ TEST = '''\
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from millrace.testing import Delivered, MemoryPlatform, histories, holds_the_laws
 
 from $name import catalog
@@ -137,6 +137,7 @@ def test_an_order_that_is_sent_twice_counts_once() -> None:
 # Generated histories: events of every type and version, duplicates, any order, some of
 # them broken. Nothing is lost, nothing counts twice, and the view is exact; or you see
 # a history, as small as can be, in which it is not so.
+@settings(deadline=None)
 @given(histories(catalog))
 def test_every_history_keeps_the_laws(history: list[Delivered]) -> None:
     holds_the_laws(catalog, history)
