@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +26,7 @@ from tests.unit.test_http_queries import BAD
 from tests.unit.test_http_requests import FORMS, REFUSED, Clock, ask, platform
 
 from .conftest import CATALOG
-from .servers import served
+from .servers import SECONDS, served
 
 NAMES = {"{type}": "purchase", "{view}": "revenue", "{source}": "none"}
 DOCUMENT: Any = describe(retail.catalog)
@@ -173,6 +175,21 @@ def test_what_the_server_itself_refuses_is_described(tmp_path: Path) -> None:
             head = connection.makefile("rb").readline()
         assert int(head.split()[1]) == 431
         assert described(document, "POST", "/ingest", 431) is not None
+
+
+def test_more_than_a_server_takes_at_once_is_refused_as_the_example_shows(tmp_path: Path) -> None:
+    announced = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5242880\r\n\r\n"
+    with served(CATALOG, tmp_path) as server, ExitStack() as connections:
+        document = httpx.get(f"{server.url}/openapi.json").json()
+        address = urlsplit(server.url).hostname, urlsplit(server.url).port
+        for _ in range(60):
+            connections.enter_context(socket.create_connection(address)).sendall(announced)
+        end = time.monotonic() + SECONDS
+        while (answer := httpx.post(f"{server.url}/ingest", json=[])).status_code == 202:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert answer.status_code == 429
+        assert_problem(document, answer, example="too-many")
 
 
 def test_a_request_of_a_signed_source_that_is_not_signed_is_refused_as_described() -> None:
