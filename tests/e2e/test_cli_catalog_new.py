@@ -85,6 +85,12 @@ def test_a_file_that_exists_is_named_and_nothing_is_written(tmp_path: Path, take
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(taken, "mine")]
 
 
+def test_a_package_of_the_same_name_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    assert fails(2, "catalog", "new", "shop", "--directory", tmp_path).endswith("shop exists; nothing was written.")
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
 @pytest.mark.parametrize("name", ["", "2shop", "my-shop", "my shop", "class", "None", "_shop", "shöp", "a/b", "x" * 65])
 def test_what_is_no_name_for_a_module_is_refused(tmp_path: Path, name: str) -> None:
     said = fails(2, "catalog", "new", "--directory", tmp_path / "new", "--", name)

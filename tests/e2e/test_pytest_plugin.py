@@ -70,6 +70,16 @@ def test_what_does_not_use_it_does_not_load_millrace(tmp_path: Path) -> None:
     passes(run(tmp_path, NOT_USING, alone=False), 1)
 
 
+def test_it_is_no_warning_that_millrace_was_imported_before_pytest_looks_at_its_plugins(tmp_path: Path) -> None:
+    # What pytest does with every package that a plugin comes with; here only files of the checkout do.
+    marked = (
+        "import millrace, pytest\npytest.register_assert_rewrite('millrace')\ndef test_it(): assert millrace.__doc__\n"
+    )
+    passes(run(tmp_path, marked), 1)
+    other = "import email, pytest\npytest.register_assert_rewrite('email')\n"
+    assert "PytestAssertRewriteWarning" in run(tmp_path, other).stdout
+
+
 @pytest.mark.parametrize("name", ["shop:catalog", "shop.py", "shop.py:other"])
 def test_the_fixtures_use_the_catalog_that_the_settings_name(tmp_path: Path, name: str) -> None:
     passes(run(tmp_path, USING, f"millrace_catalog = {name}\n"), 2)

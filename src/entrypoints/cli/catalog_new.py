@@ -38,7 +38,7 @@ def new(*, name: str, directory: str) -> None:
     folder = Path(directory)
     texts = {f"{name}.py": starter.CATALOG, f"test_{name}.py": starter.TEST, f"{name}.ndjson": starter.SAMPLE}
     _require_name(name)
-    for file in texts:
+    for file in (*texts, name):  # a package of that name would be imported in place of the module
         if (folder / file).exists():
             raise Fault(f"{folder / file} exists; nothing was written.")
     _require_free(name)
