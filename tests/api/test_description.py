@@ -69,6 +69,13 @@ def test_every_type_and_version_has_its_schema_and_events_lead_to_it() -> None:
     assert "currency" not in schemas["data.purchase.1"]["required"]
 
 
+def test_the_schema_of_data_reaches_its_nested_classes() -> None:
+    document = described(shop.catalog)
+    judge = validator(document, {"$ref": "#/components/schemas/data.order.2"})
+    assert judge.is_valid({"order": "o-1", "lines": [{"sku": "a", "price": 1}]})
+    assert not judge.is_valid({"order": "o-1", "lines": [{"sku": "a", "price": 0}]})
+
+
 def test_names_that_openapi_does_not_know_are_told_apart() -> None:
     catalog = Catalog("odd")
     for name in ("a:b", "a_b", "ä"):
