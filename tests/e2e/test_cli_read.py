@@ -357,3 +357,4 @@ def test_the_schemas_of_all_types_and_versions_are_written_as_files(tmp_path: Pa
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["purchase.1.schema.json"]
     assert "no event type" in fails(2, "catalog", "schema", "sale", "--output", str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+    assert "is a file" in fails(2, "catalog", "schema", "--output", str(tmp_path / "one" / "purchase.1.schema.json"))

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 @click.option("--version", type=click.IntRange(min=1), help="The version.  [default: the current one]")
 @click.option(
     "--output",
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIRECTORY",
     help="Write a file TYPE.VERSION.schema.json for each version, of all types where no TYPE is given.",
 )
 @click.option("--json", "form", flag_value="json", hidden=True)  # it is JSON anyway
 @on_a_site
-def schema(*, type: str | None, version: int | None, output: str | None, site: Site, **_: Any) -> None:
+def schema(*, type: str | None, version: int | None, output: Path | None, site: Site, **_: Any) -> None:
     """Print the JSON Schema (2020-12) of the data of a TYPE, or write those of all types and versions.
 
     Of an older version, the schema says what the class declared for it says (data= of its upcaster).
@@ -42,17 +43,16 @@ def schema(*, type: str | None, version: int | None, output: str | None, site: S
             raise Fault("Name a TYPE, or give --output DIRECTORY for the schemas of all.")
         click.echo(_text(loaded, _declared(loaded, type), version))
         return
-    directory = Path(output)
     chosen = [*loaded.declared.values()] if type is None else [_declared(loaded, type)]
     texts = {
         f"{quote(each.name, safe='')}.{number}.schema.json": _text(loaded, each, number)
         for each in chosen
         for number in ([version] if version else range(each.oldest, each.version + 1))
     }
-    directory.mkdir(parents=True, exist_ok=True)
+    output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (directory / name).write_text(f"{text}\n", encoding="utf-8")
-        click.echo(directory / name)
+        (output / name).write_text(f"{text}\n", encoding="utf-8")
+        click.echo(output / name)
 
 
 def _declared(catalog: "Catalog", name: str) -> "EventType":
