@@ -42,8 +42,11 @@ function tryForm(types, chosen) {
   let type = chosen.name;
 
   async function example() {
+    const before = text.value;
     try {
-      text.value = JSON.stringify(await get(`/console/examples/${encodeURIComponent(type)}`), null, 2);
+      const found = await get(`/console/examples/${encodeURIComponent(type)}`);
+      if (text.value !== before) return; // what was written meanwhile stays
+      text.value = JSON.stringify(found, null, 2);
       fill(verdicts);
     } catch (error) {
       fill(verdicts, failure(error));
