@@ -167,3 +167,20 @@ def test_a_diff_names_what_narrows_an_older_version() -> None:
     assert told(shop(first=None), shop()) == [(True, "class-declared", "type sale, version 1")]
     assert told(shop(), shop(first=None)) == []
     assert told(shop(), shop(first=Named)) == [(True, "field-required", "type sale, version 1 /till")]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [
+        ({"version": ["1"]}, 200, "urn:millrace:shop:sale:1"),
+        ({}, 200, "urn:millrace:shop:sale:3"),
+        ({"version": ["4"]}, 404, "there are 1 to 3"),
+        ({"version": ["0"]}, 400, "version is not a whole number"),
+        ({"version": ["1", "2"]}, 400, "more than once"),
+        ({"since": ["1h"]}, 400, "there is version"),
+    ],
+)
+def test_the_schema_of_a_version_can_be_asked_for(query: dict[str, list[str]], status: int, says: str) -> None:
+    response = ask(platform(shop()), "GET", "/catalog/sale", query=query)
+    assert response.status == status
+    assert says in response.body.decode()
