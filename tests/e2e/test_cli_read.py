@@ -196,6 +196,35 @@ def test_a_table_ends_with_the_total_and_csv_does_not(store: Path) -> None:
     assert [row["revenue"] for row in csv.DictReader(StringIO(text))] == ["1010.5", "10", "0.1"]
 
 
+def test_a_view_is_plotted_as_plain_text_with_its_numbers(store: Path) -> None:
+    title, *found = succeeds("view", "revenue", "--plot", store=store).stdout.splitlines()
+    assert title == "revenue: orders"
+    assert [line.split()[:2] for line in found] == [
+        ["EUR"], ["2026-11-23T02:00Z", "2"], ["2026-11-23T03:00Z", "1"], ["USD"], ["2026-11-23T03:00Z", "1"]
+    ]  # fmt: skip
+    assert not any("\x1b" in line for line in found)
+    one = succeeds("view", "revenue", "--by", "", "--plot", "--measure", "revenue", store=store).stdout
+    assert [line.split()[1] for line in one.splitlines()[1:]] == ["1010.5", "10.1"]
+
+
+def test_a_plot_is_never_more_than_a_screen_unless_all_is_asked_for(tmp_path: Path) -> None:
+    times = [f"2026-11-23T{n % 24:02}:30:00Z" if n < 24 else f"2026-11-24T{n % 24:02}:30:00Z" for n in range(48)]
+    events = [purchase(f"{number}", eventTime=time) for number, time in enumerate(times)]
+    succeeds("run", "-", store=tmp_path, stdin=lines(*events))
+    assert len(succeeds("view", "revenue", "--plot", store=tmp_path).stdout.splitlines()) == 3
+    whole = succeeds("view", "revenue", "--plot", "--all", store=tmp_path).stdout
+    assert len(whole.splitlines()) == 1 + 1 + 48
+
+
+def test_a_plot_that_cannot_be_is_a_sentence(store: Path) -> None:
+    assert "no measure 'profit'; it has orders" in fails(
+        2, "view", "revenue", "--plot", "--measure", "profit", store=store
+    )
+    assert "--plot" in millrace("view", "revenue", "--measure", "orders", store=store).stderr
+    assert "--plot is for people" in millrace("view", "revenue", "--plot", "--json", store=store).stderr
+    assert "no such rows" in succeeds("view", "refunds", "--plot", store=store).stderr
+
+
 def test_an_empty_view_is_an_empty_list(store: Path) -> None:
     assert document("view", "refunds", store=store) == []
     assert "no such rows" in succeeds("view", "refunds", store=store).stderr

@@ -90,7 +90,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Row], *, total: Row | Non
         if (seen := [row[column] for row in rows if row.get(column) is not None])
         and all(isinstance(value, _NUMBERS) and not isinstance(value, bool) for value in seen)
     }
-    texts = [[printable(_brief(row.get(column))) for column in columns] for row in every]
+    texts = [[printable(brief(row.get(column))) for column in columns] for row in every]
     if sys.stdout.isatty():
         _rich_table(columns, texts, right, has_total=total is not None)
         return
@@ -134,7 +134,7 @@ def _rich_table(columns: Sequence[str], texts: list[list[str]], right: set[str],
     console.print(table)
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
     """A mean may have 38 digits; nobody reads them in a table."""
     if isinstance(value, Decimal) and -value.as_tuple().exponent > 6:  # type: ignore[operator]
         return f"{plain(value.quantize(_SIX_PLACES, context=_WIDE))}…"

@@ -26,10 +26,23 @@ if TYPE_CHECKING:
     help="Merge the view's groups to these fields; may be given several times. --by '' (or --by none) merges "
     "each window to one row.",
 )
+@click.option("--plot", is_flag=True, help="A chart of one measure: a bar for each window, or a line for each group.")
+@click.option("--measure", metavar="NAME", help="The measure to plot.  [default: the first that is a number]")
+@click.option("--all", "whole", is_flag=True, help="Plot every window, however many screens that takes.")
 @as_csv
 @as_json
 @on_a_site
-def view(*, name: str, groups: Sequence[str], form: str | None, span: Span, site: Site) -> None:
+def view(
+    *,
+    name: str,
+    groups: Sequence[str],
+    plot: bool,
+    measure: str | None,
+    whole: bool,
+    form: str | None,
+    span: Span,
+    site: Site,
+) -> None:
     """Show the rows of the view NAME, by window and group.
 
     --since and --until choose windows by their start. JSON is a list of {"window", "group", MEASURE…}; Decimals are
@@ -40,7 +53,13 @@ def view(*, name: str, groups: Sequence[str], form: str | None, span: Span, site
       millrace view revenue --since 7d
       millrace view revenue --by '' --csv > hourly.csv
       millrace view refunds --by reason --json
+      millrace view revenue --since 2d --by '' --plot
+      millrace view revenue --plot --measure orders
     """
+    if (measure or whole) and not plot:
+        raise click.UsageError("--measure and --all say how to --plot.")
+    if plot and form is not None:
+        raise click.UsageError(f"--plot is for people, --{form} for programs; give one of them.")
     with site.open() as platform:
         views = platform.catalog.views
         if name not in views:
@@ -60,6 +79,10 @@ def view(*, name: str, groups: Sequence[str], form: str | None, span: Span, site
     flat: list[dict[str, Any]] = [{"window": format_time(r.window), **r.group, **r.measures} for r in found]
     if form == "csv":
         print_csv(columns, flat)
+    elif plot and found:
+        from .plot import measure_of, print_plot
+
+        print_plot(views[name], measure_of(views[name], found, measure), found, whole=whole)
     elif flat:
         print_table(columns, flat, total=_total(views[name], rows) if len(flat) > 1 else None)
     else:
