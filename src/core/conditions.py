@@ -91,10 +91,16 @@ class Condition(NamedTuple):
 Where = Sequence[Condition]
 """Conditions that all have to hold."""
 
+Page = Callable[[int | None, int], Sequence[Curated]]
+"""Records beyond a sort key, at most so many."""
 
-def sifted(
-    page: Callable[[int | None, int], Sequence[Curated]], where: Where, after: int | None, limit: int
-) -> Iterator[Curated]:
+
+def chosen(page: Page, where: Where, after: int | None, limit: int) -> Sequence[Curated]:
+    """What a store answers that can only read page by page."""
+    return [*sifted(page, where, after, limit)] if where else page(after, limit)
+
+
+def sifted(page: Page, where: Where, after: int | None, limit: int) -> Iterator[Curated]:
     """Up to ``limit`` of the records beyond a sort key that fulfil the conditions, of all that ``page`` reads."""
     found = 0
     while found < limit and (records := page(after, max(limit, _AT_ONCE))):

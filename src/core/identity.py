@@ -35,6 +35,11 @@ def record_key(record: Curated) -> int:
     return sort_key(record.time, tie_break(record.source, record.id, record.part))
 
 
+def received_at(receipt: str) -> int:
+    """The instant that a receipt's id tells, to the millisecond (RFC 9562, section 5.7), in microseconds."""
+    return int(receipt[:8] + receipt[9:13], 16) * 1000
+
+
 def tie_breaks(records: Iterable[Curated]) -> list[int]:
     """``tie_break`` of each record, without the price of a call for each."""
     return [

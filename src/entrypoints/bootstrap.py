@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -14,6 +15,9 @@ from ..core.catalog import Catalog
 from ..core.errors import StoreError
 from ..core.ports import Orchestrator, Stores
 from .platform import Platform
+
+WORTH_NOTING: Final = 1000
+"""Receipts that a reader has looked at, from which on it notes how far it came."""
 
 
 @contextmanager
@@ -46,17 +50,22 @@ def open_platform(store: str, catalog: Catalog, *, write: bool, mend: bool = Tru
         with open_local(path, write=True) as local:
             platform = _on_a_folder(local, catalog)
             yield attrs.evolve(platform, mended=platform.mend() if mend else 0)
+            platform.reconcile.note(platform.verify())
         return
     mended, busy, held = 0, False, dict[str, str]()
     with open_local(path, write=False) as local:
         platform = _on_a_folder(local, catalog)
-        if platform.is_whole():
+        verified = platform.verify()
+        if verified.receipts > WORTH_NOTING:
+            local.note_verified(verified.until)
+        if verified.whole and platform.project.is_current():
             yield platform
             return
     with open_local(path, write="if-free") as local:
         if local.writable:
             platform = _on_a_folder(local, catalog)
             mended, held = platform.mend(), platform.work.held
+            platform.reconcile.note(platform.verify())
         else:
             busy = True
     with open_local(path, write=False) as local:

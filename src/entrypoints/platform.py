@@ -3,7 +3,6 @@
 import attrs
 
 from ..core.catalog import Catalog
-from ..core.identity import EARLIEST, LATEST
 from ..core.pipeline.pipeline import Pipeline
 from ..core.ports import Clock, Orchestrator, ReceiptIds, Stores
 from ..core.services.archived import Archived
@@ -11,7 +10,7 @@ from ..core.services.ingest import Ingest
 from ..core.services.jobs import Jobs
 from ..core.services.process import Process
 from ..core.services.project import Project
-from ..core.services.reconcile import Reconcile
+from ..core.services.reconcile import Reconcile, Verified
 from ..core.services.work import Work
 
 
@@ -71,12 +70,9 @@ class Platform:
         jobs = Jobs(pipeline, process, stores, clock)
         return cls(catalog, stores, clock, pipeline, ingest, process, project, work, Reconcile(stores), jobs)
 
-    def is_whole(self) -> bool:
-        """Whether every receipt has a ledger entry and every view has seen all changes. Only reads."""
-        # Up to beyond the end of time: for all time exactly, curated events would be counted too.
-        if self.reconcile.run(since=EARLIEST, until=LATEST + 1).missing:
-            return False
-        return self.project.is_current()
+    def verify(self) -> Verified:
+        """Which receipts are known to have a ledger entry by now. Only reads."""
+        return self.reconcile.verify(self.clock.now())
 
     def mend(self) -> int:
         """Process what a crash has left: receipts without a ledger entry, queued ones, changes not in the views.

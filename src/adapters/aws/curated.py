@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ...core.comparison import rewritten
-from ...core.conditions import Where, sifted
+from ...core.conditions import Where, chosen
 from ...core.identity import TIE, content_hash
 from ...core.records import Curated, Lineage, Marker
 from .dynamodb import ConditionFailed, DynamoDB, Item, encode, page_of, put_head
@@ -122,11 +122,8 @@ class DynamoCurated:
     def query(
         self, event_type: str, *, since: int, until: int, after: int | None, limit: int, where: Where = ()
     ) -> Sequence[Curated]:
-        if where:
-            # A filter expression reads and is billed as much, and knows neither exact numbers nor nested values.
-            page = partial(self._page, event_type, since, until)
-            return [*sifted(page, where, after, limit)]
-        return self._page(event_type, since, until, after, limit)
+        # A filter expression reads and is billed as much, and knows neither exact numbers nor nested values.
+        return chosen(partial(self._page, event_type, since, until), where, after, limit)
 
     def _page(self, event_type: str, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         lowest = since * TIE if after is None else max(since * TIE, after + 1)

@@ -1,11 +1,13 @@
 """Opening and closing a local store: one folder with the raw log, the database and the writer's lock."""
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from ...core.errors import StoreError, TransientError
 from ...core.ports import Stores
+from ...core.services.reconcile import VERIFIED
 from .curated import LocalCurated
 from .database import NAME, Database
 from .dead_letters import LocalDeadLetters
@@ -37,17 +39,23 @@ class LocalStore:
                 self._database.close(durably=False)
                 raise
         curated = LocalCurated(self._database)
+        self._views = LocalViews(self._database)
         self.stores = Stores(
             raw=raw,
             curated=curated,
             feed=curated,
-            views=LocalViews(self._database),
+            views=self._views,
             ledger=LocalLedger(self._database),
             queue=queue,
             dead_letters=LocalDeadLetters(self._database),
             job_files=LocalFiles(path / "jobs", write=self.writable),
             archive=LocalFiles(path / "archive", write=self.writable),
         )
+
+    def note_verified(self, until: int) -> None:
+        """Note up to when the ledger was found whole (see ``Reconcile``); readers may, for all after them."""
+        with suppress(StoreError, TransientError):  # the next reader looks again
+            self._views.advance_aside(*VERIFIED, until)
 
     def close(self) -> None:
         """Everything written is durable, and another process may write. Closing again changes nothing."""

@@ -10,6 +10,8 @@ from .database import Database
 from .values import decode_list, encode_list
 
 _decode_positions = msgspec.json.Decoder(dict[str, int]).decode
+_ADVANCE = """INSERT INTO cursors (view, origin, position) VALUES (?, ?, max(?, 0))
+    ON CONFLICT (view, origin) DO UPDATE SET position = excluded.position WHERE excluded.position > position"""
 _FIRST, _LAST = -(2**63), 2**63 - 1
 
 
@@ -68,12 +70,12 @@ class LocalViews:
 
     def advance(self, view: str, origin: str, position: int) -> None:
         with self._database.transaction() as connection:
-            connection.execute(
-                """INSERT INTO cursors (view, origin, position) VALUES (?, ?, max(?, 0))
-                ON CONFLICT (view, origin) DO UPDATE
-                SET position = excluded.position WHERE excluded.position > position""",
-                (view, origin, position),
-            )
+            connection.execute(_ADVANCE, (view, origin, position))
+
+    def advance_aside(self, view: str, origin: str, position: int) -> None:
+        """As ``advance``, by a reader too: for a cursor of what is only read, and would be again."""
+        with self._database.aside() as connection:
+            connection.execute(_ADVANCE, (view, origin, position))
 
     def forget(self, view: str, limit: int) -> int:
         with self._database.transaction() as connection:

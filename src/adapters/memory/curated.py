@@ -7,7 +7,7 @@ from itertools import chain, compress, islice
 from operator import attrgetter, is_, itemgetter, not_
 
 from ...core.comparison import rewritten
-from ...core.conditions import Where, sifted
+from ...core.conditions import Where, chosen
 from ...core.identity import TIE, content_hash, record_key
 from ...core.records import Changes, Curated, Lineage, Marker
 
@@ -112,10 +112,7 @@ class MemoryCurated:
     def query(
         self, event_type: str, *, since: int, until: int, after: int | None, limit: int, where: Where = ()
     ) -> Sequence[Curated]:
-        if where:
-            page = partial(self._page, event_type, since, until)
-            return [*sifted(page, where, after, limit)]
-        return self._page(event_type, since, until, after, limit)
+        return chosen(partial(self._page, event_type, since, until), where, after, limit)
 
     def _page(self, event_type: str, since: int, until: int, after: int | None, limit: int) -> Sequence[Curated]:
         self._index()

@@ -4,16 +4,32 @@ What it holds in memory are pages and gaps, however long the log is: receipts an
 """
 
 from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
 
 import attrs
 
 from ..errors import UnknownReceipt
-from ..identity import EARLIEST, LATEST, record_key
+from ..identity import EARLIEST, LATEST, received_at, record_key
 from ..ports import Stores
 from ..records import LedgerEntry
 from .archived import Archived
 
 PAGE = 1000
+
+VERIFIED: Final = "receipts", "ledger"
+"""The cursor that says up to which instant every receipt was found to have a ledger entry. No view has such a name."""
+MARGIN: Final = 120_000_000
+"""Microseconds: a receipt that is accepted now may have been given its id, which tells the time, so much before."""
+
+
+class Verified(NamedTuple):
+    """What was found of receipts and ledger entries: up to which instant each has one, whether all have, and how many
+    receipts were looked at.
+    """
+
+    until: int
+    whole: bool
+    receipts: int
 
 
 @attrs.define
@@ -94,6 +110,26 @@ class Reconcile:
                 stores.queue.send(receipt)
                 account.resent += 1
         return account
+
+    def verify(self, now: int) -> Verified:
+        """Look whether every receipt has a ledger entry, beginning shortly before where ``note`` says. Only reads.
+
+        What comes into the raw log with older ids, by a copy, ``mend`` and ``run`` find.
+        """
+        until, receipts = self._stores.views.cursor(*VERIFIED), 0
+        if until > now:  # by a clock that was ahead
+            until = 0
+        for page in self._pages(until - MARGIN if until else EARLIEST, LATEST):
+            entries = self._stores.ledger.entries(page)
+            for receipt in page:
+                if receipt not in entries:
+                    return Verified(min(until, now), False, receipts)
+                until, receipts = max(until, received_at(receipt)), receipts + 1
+        return Verified(min(until, now), True, receipts)
+
+    def note(self, verified: Verified) -> None:
+        """Begin there the next time."""
+        self._stores.views.advance(*VERIFIED, verified.until)
 
     def mend(self) -> int:
         """Send every receipt without a ledger entry to the queue, and say how many there were.
