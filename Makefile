@@ -54,6 +54,15 @@ lint-deploy: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/sam/done $(VENV)/c
 	@MILLRACE_SAM=$(CURDIR)/$(VENV)/sam/bin/sam MILLRACE_CHECKOV=$(CURDIR)/$(VENV)/checkov/bin/checkov \
 	  $(BIN)/python -m pytest -q tests/deploy $(ARGS)
 
+.PHONY: docs
+docs: $(VENV)/dev $(VENV)/editable ## the guide, into build/docs; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@printf 'Open build/docs/index.html\n'
+
+.PHONY: screenshots
+screenshots: $(VENV)/dev $(VENV)/editable ## the guide's pictures, taken anew of the console (needs chromium)
+	@SCREENSHOTS=write $(BIN)/python -m pytest -q tests/docs/test_screenshots.py $(ARGS)
+
 .PHONY: package
 package: $(VENV)/dev $(VENV)/editable ## what `sam deploy` ships (ARCH=arm64 or host, CATALOG=module:attribute or a file)
 	@$(BIN)/python deploy/package.py --arch $(ARCH) --catalog '$(CATALOG)' $(ARGS)
