@@ -48,8 +48,10 @@ def test_what_is_processed_is_told_within_seconds(tmp_path: Path) -> None:
             assert types == {"purchase": 2, "signup": 1}
             assert outcomes == {"curated": 3, "duplicate": 1, "filtered": 0, "dead_lettered": 1}
             assert ([row["eventId"] for row in shown], delays) == (["1"], 3)
-            history = next(pulses(server))[1]
-            assert sum(sum(pulse["types"].values()) for pulse in history) == 3
+            again = pulses(server)
+            assert sum(sum(pulse["types"].values()) for pulse in next(again)[1]) == 3
+            assert server.stop() == 0, "nobody who watches keeps a server from ending"
+            assert "Traceback" not in server.log.read_text()
 
 
 @given(st.dictionaries(st.integers(0, 10**6), st.integers(1, 50), max_size=30))

@@ -120,7 +120,7 @@ class _Optimistic(Work):
 class _Unqueued(Ingest):
     """Answers before the receipt is queued: a failure to queue it is nobody's business."""
 
-    def _keep(self, raw: RawObject) -> None:
+    def keep(self, raw: RawObject) -> None:
         self._raw.append(raw)
         with suppress(TransientError):
             self._queue.send(raw.receipt.id)

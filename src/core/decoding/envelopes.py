@@ -52,10 +52,7 @@ def envelopes(raw: RawObject, documents: Sequence[bytes]) -> Sequence[Envelope] 
     if _most_brackets(documents) > MAX_DEPTH:
         return None
     try:
-        if body[:1] == b"[":
-            found = _array(body)
-        else:
-            found = [_one(body)] if len(documents) == 1 else _lines(body)
+        found = _array(body) if body[:1] == b"[" else _lines(body) if len(documents) > 1 else [_one(body)]
         if len(found) != len(documents) or not _have_times(found):
             return None
     except (msgspec.DecodeError, RecursionError):

@@ -17,7 +17,7 @@ def live(pulses: Pulses, request: Request) -> StreamingResponse:
     choose among the events that come with a pulse.
     """
     fits = _chosen(request.query_params.get("type"), request.query_params.getlist("where"))
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    headers = {"x-accel-buffering": "no"}
     return StreamingResponse(_stream(pulses, fits), media_type="text/event-stream", headers=headers)
 
 
@@ -25,8 +25,7 @@ async def _stream(pulses: Pulses, fits: Fits) -> AsyncIterator[bytes]:
     watcher = pulses.watch()
     try:
         yield _event("history", pulses.past())
-        while True:
-            pulse = await watcher.get()
+        while (pulse := await watcher.get()) is not None:
             yield _event("pulse", {**pulse, "events": [row for row in pulse["events"] if fits(row)][:SHOWN]})
     finally:
         pulses.leave(watcher)

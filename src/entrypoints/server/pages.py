@@ -26,6 +26,7 @@ _HEADERS: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
         "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     ),
+    "cache-control": "no-cache",
     "cross-origin-opener-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -43,7 +44,7 @@ class Pages:
             Route("/", self._page),
             Route("/favicon.ico", self._icon),
             Route("/console/live", self._live),
-            Mount("/console/static", StaticFiles(directory=FOLDER)),
+            Mount("/console/static", StaticFiles(directory=FOLDER, follow_symlink=True)),
         ]
         self._pages: Any = Starlette(
             routes=routes, middleware=[Middleware(_Secured)], exception_handlers={HTTPException: _problem}
@@ -65,10 +66,10 @@ class Pages:
         await self._pages(scope, receive, send)
 
     async def _page(self, _: Request) -> Response:
-        return FileResponse(FOLDER / "index.html", headers={"cache-control": "no-cache"})
+        return FileResponse(FOLDER / "index.html")
 
     async def _icon(self, _: Request) -> Response:
-        return FileResponse(FOLDER / "icon.svg", headers={"cache-control": "max-age=86400"})
+        return FileResponse(FOLDER / "icon.svg")
 
     async def _live(self, request: Request) -> Response:
         return live(self._pulses, request)
@@ -90,6 +91,7 @@ class _Secured:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def secured(message: Any) -> None:
             if message["type"] == "http.response.start":
+                # An upgrade changes the files: a browser asks whether they are what it has.
                 added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
                 message["headers"] = [*message.get("headers", []), *added]
             await send(message)

@@ -24,7 +24,7 @@ class Pulses:
         self._clock, self._lock = clock, threading.Lock()
         self._counted: list[Counted] = []
         self._past: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
-        self._watching: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._watching: set[asyncio.Queue[dict[str, Any] | None]] = set()
 
     def count(self, counted: Counted) -> None:
         """Something was processed. Any thread may call it."""
@@ -54,13 +54,20 @@ class Pulses:
         """The last pulses without their events, the earliest first."""
         return [*self._past]
 
-    def watch(self) -> "asyncio.Queue[dict[str, Any]]":
-        """The pulses from now on; ``leave`` ends it."""
-        watcher = asyncio.Queue[dict[str, Any]](maxsize=5)
+    def watch(self) -> "asyncio.Queue[dict[str, Any] | None]":
+        """The pulses from now on, None where no more will come; ``leave`` ends it."""
+        watcher = asyncio.Queue[dict[str, Any] | None](maxsize=5)
         self._watching.add(watcher)
         return watcher
 
-    def leave(self, watcher: "asyncio.Queue[dict[str, Any]]") -> None:
+    def end(self) -> None:
+        """Tell those who watch that no more will come."""
+        for watcher in self._watching:
+            if watcher.full():
+                watcher.get_nowait()
+            watcher.put_nowait(None)
+
+    def leave(self, watcher: "asyncio.Queue[dict[str, Any] | None]") -> None:
         self._watching.discard(watcher)
 
 

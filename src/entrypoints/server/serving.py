@@ -104,7 +104,7 @@ async def _run(application: Any, pulses: Pulses, site: ServedSite, listener: soc
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
     )
-    server = _Server(config)
+    server = _Server(config, pulses)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     beating = asyncio.create_task(pulses.beat(site.handover.waiting))
@@ -116,6 +116,14 @@ async def _run(application: Any, pulses: Pulses, site: ServedSite, listener: soc
 
 class _Server(uvicorn.Server):
     """Ends by returning, so that what follows is done, where uvicorn would raise the signal again."""
+
+    def __init__(self, config: uvicorn.Config, pulses: Pulses) -> None:
+        super().__init__(config)
+        self._pulses = pulses
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._pulses.end()  # who watches would keep the server for as long as they like
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
