@@ -57,7 +57,11 @@ lint-deploy: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/sam/done $(VENV)/c
 .PHONY: docs
 docs: $(VENV)/dev $(VENV)/editable ## the guide, into build/docs; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
-	@printf 'Open build/docs/index.html\n'
+	@echo 'Open build/docs/index.html; with search: $(BIN)/python -m http.server --directory build/docs'
+
+.PHONY: tutorial
+tutorial: $(VENV)/dev $(VENV)/editable ## the tutorial to the letter, as on a machine that has only Python
+	@FRESH_MACHINE=yes $(BIN)/python -m pytest -q tests/docs/test_fresh_machine.py $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/dev $(VENV)/editable ## the guide's pictures, taken anew of the console (needs chromium)

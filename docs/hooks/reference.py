@@ -13,7 +13,7 @@ from millrace.entrypoints.cli.options import DEFAULT_CATALOG
 from millrace.entrypoints.http.exchanges import encode
 from millrace.entrypoints.http.openapi import describe
 
-WIDTH: Final = 100
+WIDTH: Final = 82
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -25,7 +25,7 @@ from tests.docs.pages import Block, blocks, commands
 PORT = "8080"
 """The port in the text; a free one takes its place."""
 PATIENCE_SECONDS = 60.0
-_STOPPED = "++ctrl+c++"
+_STOPPED = re.compile(r"\+\+ctrl\+c\+\+|<kbd>Ctrl</kbd>\+<kbd>C</kbd>")
 _SERVER = re.compile(r"(\w+=\S+ )*millrace serve\b.*")
 # What only looks is looked at again until it shows what the page says: readers are slower than tests.
 _LOOKS = re.compile(
@@ -39,6 +39,7 @@ _VARYING = [
     (re.compile(r"(\"(?:curatedAt|receivedAt)\": ?)\"[^\"]+\""), r"\1NOW"),
     (re.compile(r"^timestamp=\S+", re.MULTILINE), "timestamp=NOW"),
     (re.compile(r"\bin \d+\.\d+s\b"), "in N"),  # as pytest says how long it took
+    (re.compile(r" +\[100%\]$", re.MULTILINE), " [100%]"),  # at the right of a terminal of any width
 ]
 
 
@@ -55,9 +56,13 @@ def same(expected: str, printed: str) -> bool:
 
 
 @contextmanager
-def session(folder: Path) -> Iterator["Session"]:
-    """A session in an empty folder; the server that it leaves running is stopped."""
-    reader = Session(folder)
+def session(folder: Path, *, fresh: bool = False) -> Iterator["Session"]:
+    """A session in an empty folder; the server that it leaves running is stopped.
+
+    On a ``fresh`` machine nothing is installed but what the page installs. Else Millrace is there already, and commands
+    that install are only checked.
+    """
+    reader = Session(folder, fresh=fresh)
     try:
         yield reader
     finally:
@@ -67,7 +72,8 @@ def session(folder: Path) -> Iterator["Session"]:
 class Session:
     """A shell whose folder and exported variables last from command to command, and at most one server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fresh: bool) -> None:
+        self._fresh = fresh
         self._state, self._place = folder / "state", folder / "place"
         home = folder / "home"
         home.mkdir()
@@ -108,7 +114,7 @@ class Session:
         for block in blocks(page):
             if before is not None and f"\n{before}" in block.prose:
                 break
-            if _STOPPED in block.prose:
+            if _STOPPED.search(block.prose):
                 self.stop()
             assert block.language in self._handlers, f"{block.place}: what is to be done with {block.language!r}?"
             try:
@@ -149,6 +155,8 @@ class Session:
         elif _SETS_UP.match(command):
             assert not output, f"what {command} prints is not compared"
             require_known(command)
+            if self._fresh:
+                self._run(command)
         elif _SERVER.fullmatch(command):
             self._serve(command, output)
         else:
@@ -171,7 +179,7 @@ class Session:
             stdin=subprocess.DEVNULL,
             text=True,
             check=False,
-            timeout=2 * PATIENCE_SECONDS,
+            timeout=5 * PATIENCE_SECONDS,
         )
         printed = done.stdout.replace(self._port, PORT)
         assert done.returncode == 0, f"$ {command}\n{printed}\nended with {done.returncode}"
@@ -207,8 +215,9 @@ class Session:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-        return {**kept, "PATH": path, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        if not self._fresh:
+            kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        return {**kept, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def _pycon(self, block: Block) -> None:
         test = self.folder / ".example.txt"
