@@ -9,4 +9,4 @@ from tests.docs.session import session
 def test_the_readme_commands_print_what_it_says(tmp_path: Path) -> None:
     with session(tmp_path) as reader:
         done = reader.play(README)
-    assert done.count("console") == 4
+    assert done.count("console") == 8
