@@ -1,18 +1,20 @@
 """Runs every benchmark, prints the table, and exits 1 naming each bound that is missed.
 
-``python -m tests.benchmarks aws`` runs those of the AWS side only, ``… core`` and ``… history`` the others.
+``python -m tests.benchmarks aws`` runs those of the AWS side only; the other parts are core, history and queries.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import attrs
 from rich.console import Console
 from rich.table import Table
 
-from . import backfill, embedded, in_memory
+from . import backfill, embedded, in_memory, query
 from .workload import lines
 
 EVENTS, ROUNDS = 60_000, 11
@@ -106,7 +108,18 @@ def _cold_start() -> Iterator[Bound]:
     yield Bound("package, MB zipped", cold.zipped / 1e6, at_most=10)
 
 
-PARTS: dict[str, Callable[[], Iterator[Bound]]] = {"core": core, "history": history, "aws": aws}
+def queries() -> Iterator[Bound]:
+    """Those of queries on the embedded store."""
+    with TemporaryDirectory() as folder:
+        times = query.over_events(Path(folder), 1_000_000)
+        receipts = query.over_receipts(Path(folder), 200_000)
+    yield Bound("query of 1,000,000 events: the slowest of nine, s", times.again, at_most=2)
+    yield Bound("… the first by a field, which makes its index, s", times.first)
+    yield Bound("… a view, s", times.view, at_most=2)
+    yield Bound("view over 200,000 receipts, s", receipts, at_most=2)
+
+
+PARTS: dict[str, Callable[[], Iterator[Bound]]] = {"core": core, "history": history, "queries": queries, "aws": aws}
 
 
 def main() -> int:
