@@ -50,7 +50,7 @@ def open_platform(store: str, catalog: Catalog, *, write: bool, mend: bool = Tru
         with open_local(path, write=True) as local:
             platform = _on_a_folder(local, catalog)
             yield attrs.evolve(platform, mended=platform.mend() if mend else 0)
-            platform.reconcile.note(platform.verify())
+            platform.settle()
         return
     mended, busy, held = 0, False, dict[str, str]()
     with open_local(path, write=False) as local:
@@ -65,7 +65,7 @@ def open_platform(store: str, catalog: Catalog, *, write: bool, mend: bool = Tru
         if local.writable:
             platform = _on_a_folder(local, catalog)
             mended, held = platform.mend(), platform.work.held
-            platform.reconcile.note(platform.verify())
+            platform.settle()
         else:
             busy = True
     with open_local(path, write=False) as local:

@@ -1,5 +1,7 @@
 """``Platform``: the services of the core over one adapter's stores, wired."""
 
+from typing import Final
+
 import attrs
 
 from ..core.catalog import Catalog
@@ -12,6 +14,8 @@ from ..core.services.process import Process
 from ..core.services.project import Project
 from ..core.services.reconcile import Reconcile, Verified
 from ..core.services.work import Work
+
+SETTLED_AT_ONCE: Final = 10_000
 
 
 @attrs.frozen
@@ -69,6 +73,12 @@ class Platform:
         work = Work(stores.queue, process, project)
         jobs = Jobs(pipeline, process, stores, clock)
         return cls(catalog, stores, clock, pipeline, ingest, process, project, work, Reconcile(stores), jobs)
+
+    def settle(self) -> None:
+        """Note up to when every receipt has a ledger entry, so that readers look at few. It takes moments, and comes
+        further with every call.
+        """
+        self.reconcile.note(self.reconcile.verify(self.clock.now(), at_most=SETTLED_AT_ONCE))
 
     def verify(self) -> Verified:
         """Which receipts are known to have a ledger entry by now. Only reads."""

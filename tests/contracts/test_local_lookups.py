@@ -168,3 +168,18 @@ def test_indexes_are_few_and_the_oldest_goes_first(store: LocalStore, tmp_path: 
 def test_fields_that_differ_in_case_alone_have_an_index_each(store: LocalStore) -> None:
     assert find(store, ("Rare", "r-2900")) == []
     assert find(store, ("rare", "r-2900")) == ["e-2900"]
+
+
+def test_an_index_refuses_no_record_that_the_store_takes_without_it(store: LocalStore) -> None:
+    assert find(store, ("rare", "absent")) == []
+    deep: Any = "bottom"
+    for _ in range(400):
+        deep = [deep]
+    texts = ["\0", '"\\', "\u2028", "x" * 100_000]
+    odd = [deep, Decimal("1E+125"), Decimal("-1E-130"), 10**37, {"": None}, *texts]
+    records = [
+        curated(f"odd-{n}", fields={"rare": value, '"': value}, time=NOON + MANY + n) for n, value in enumerate(odd)
+    ]
+    assert list(store.stores.curated.insert(records)) == [None] * len(odd)
+    assert find(store, ("rare", "1e125")) == ["odd-1"]
+    assert find(store, ("rare", texts[3])) == [f"odd-{len(odd) - 1}"]

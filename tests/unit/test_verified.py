@@ -76,6 +76,19 @@ def test_what_is_copied_into_the_raw_log_is_found_by_mending_and_by_reconciling(
     assert Reconcile(stores).mend() == 1
 
 
+def test_what_is_too_much_at_once_is_verified_in_steps(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("millrace.core.services.reconcile.PAGE", 10)
+    reconcile = Reconcile(stores)
+    for number in range(50):  # more within the margin than at once
+        accept(stores, NOON + HOUR - 60_000_000 + number * 1000)
+    steps = 0
+    while not (found := reconcile.verify(LATER, at_most=20)).whole:
+        reconcile.note(found)
+        steps += 1
+    assert found.until == NOON + 99 * HOUR
+    assert steps in range(5, 8)
+
+
 def test_a_clock_that_was_ahead_hides_nothing(stores: Stores) -> None:
     accept(stores, LATER)
     verified(stores, now=LATER)

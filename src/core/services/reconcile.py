@@ -111,20 +111,25 @@ class Reconcile:
                 account.resent += 1
         return account
 
-    def verify(self, now: int) -> Verified:
+    def verify(self, now: int, *, at_most: int | None = None) -> Verified:
         """Look whether every receipt has a ledger entry, beginning shortly before where ``note`` says. Only reads.
+        After about ``at_most`` receipts beyond that it is left open whether all have.
 
         What comes into the raw log with older ids, by a copy, ``mend`` and ``run`` find.
         """
-        until, receipts = self._stores.views.cursor(*VERIFIED), 0
-        if until > now:  # by a clock that was ahead
-            until = 0
-        for page in self._pages(until - MARGIN if until else EARLIEST, LATEST):
+        noted = self._stores.views.cursor(*VERIFIED)
+        if noted > now:  # by a clock that was ahead
+            noted = 0
+        until, receipts, further = noted, 0, 0
+        for page in self._pages(noted - MARGIN if noted else EARLIEST, LATEST):
             entries = self._stores.ledger.entries(page)
             for receipt in page:
                 if receipt not in entries:
                     return Verified(min(until, now), False, receipts)
                 until, receipts = max(until, received_at(receipt)), receipts + 1
+                further += until > noted
+            if at_most is not None and further >= at_most:
+                return Verified(min(until, now), False, receipts)
         return Verified(min(until, now), True, receipts)
 
     def note(self, verified: Verified) -> None:
