@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from millrace.entrypoints.http.application import ROUTES
 from tests.docs.commands import every_command
 from tests.docs.pages import DOCS, ROOT, pages
 
@@ -67,9 +68,11 @@ def test_a_page_loads_nothing_from_elsewhere(site: Path) -> None:
         assert not re.search(r"(url\(|@import )['\"]?(https?:)?//", sheet.read_text("utf-8")), sheet.name
 
 
-def test_the_reference_has_every_command(site: Path) -> None:
-    text = "".join((site / "reference" / name).read_text("utf-8") for name in ("commands.html", "operations.html"))
-    headings = {
-        re.sub(r"<[^>]+>|&para;", "", found).strip() for found in re.findall(r"<h\d id=[^>]*>(.*?)</h\d>", text)
-    }
-    assert set(every_command()) - {"millrace ops"} <= headings
+def test_the_reference_has_every_command_and_every_call(site: Path) -> None:
+    text = "".join(
+        (site / "reference" / f"{name}.html").read_text("utf-8") for name in ("commands", "operations", "http")
+    )
+    marked = re.findall(r"<h\d id=[^>]*>(.*?)</h\d>", text)
+    headings = {re.sub(r"<[^>]+>|&para;", "", heading).strip() for heading in marked}
+    assert {*every_command()} - {"millrace ops"} <= headings
+    assert {f"{route.method} {route.path}" for route in ROUTES} <= headings
