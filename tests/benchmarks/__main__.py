@@ -14,7 +14,7 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from . import backfill, embedded, in_memory, query
+from . import backfill, embedded, in_memory, query, serving
 from .workload import lines
 
 EVENTS, ROUNDS = 60_000, 11
@@ -119,7 +119,28 @@ def queries() -> Iterator[Bound]:
     yield Bound("view over 200,000 receipts, s", receipts, at_most=2)
 
 
-PARTS: dict[str, Callable[[], Iterator[Bound]]] = {"core": core, "history": history, "queries": queries, "aws": aws}
+def server() -> Iterator[Bound]:
+    """Those of ``millrace serve`` and of the console."""
+    many = serving.compare(100)
+    yield Bound("POST /ingest, 100 events each ÷ bare ASGI, events/s", many.ratio, at_least=0.25)
+    yield Bound("… events/s", many.served)
+    yield Bound("… at half that load, request to curated: p50, ms", many.p50)
+    yield Bound("… p99, ms", many.p99, at_most=100)
+    one = serving.compare(1)
+    yield Bound("POST /ingest, single events ÷ bare ASGI, events/s", one.ratio, at_least=0.15)
+    yield Bound("… events/s", one.served)
+    yield Bound("… at half that load, request to curated: p50, ms", one.p50)
+    yield Bound("… p99, ms", one.p99, at_most=100)
+    yield Bound("the console's page and all it loads, KB", serving.page_bytes() / 1000, at_most=300)
+
+
+PARTS: dict[str, Callable[[], Iterator[Bound]]] = {
+    "core": core,
+    "history": history,
+    "queries": queries,
+    "server": server,
+    "aws": aws,
+}
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """Golden files: the bytes of every event version ever accepted, and what they have to become for ever.
 
 ``tests/golden/FOLDER/TYPE-vN.json`` is a document as it was received, ``TYPE-vN.curated.json`` what it becomes. The
-folder is the name of a catalog, or of a source that has types of its own. Neither is ever edited: where a test here fails, stored events would be read or identified differently than before.
+folder is the name of a catalog, or of a source that has types of its own. Neither is ever edited: where a test here
+fails, stored events would be read or identified differently than before.
 """
 
 import json

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+from ...core.identity import received_at
 from ...core.ports import Clock, CuratedStore
 from ...core.records import Curated, LedgerEntry, Lineage
 from ..rows import event_row, shown
@@ -30,7 +31,7 @@ class Meter:
         with self._lock:
             self._types.update(map(_type, records))
             for receipt, count in by_receipt.items():
-                self._milliseconds[max(now - _milliseconds_of(receipt), 0)] += count
+                self._milliseconds[max(now - received_at(receipt) // 1000, 0)] += count
             for record in records[-SHOWN_OF_A_TYPE:]:
                 kept = self._events.setdefault(record.type, [])
                 if len(kept) < SHOWN_OF_A_TYPE:
@@ -83,8 +84,3 @@ class Metered:
 
     def __getattr__(self, method: str) -> Any:
         return getattr(self._curated, method)
-
-
-def _milliseconds_of(receipt: str) -> int:
-    """The time that a UUIDv7 tells."""
-    return int(receipt[:8] + receipt[9:13], 16)

@@ -1,5 +1,6 @@
 """``Working``: the loop that processes what was accepted, keeps the views up to date, and never gives up."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,7 +13,9 @@ from .inbox import Inbox
 from .meter import Meter, Metered
 
 AT_ONCE: Final = 20
-"""Receipts that are processed before the views are brought up to date."""
+"""Receipts that are processed before there is a look at what has come."""
+VIEWS_SECONDS: Final = 0.1
+"""How far views may lag behind while there is much to do: a row that many events fall into is written once for all."""
 IDLE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 Attend = Callable[[float], bool]
@@ -27,6 +30,7 @@ class Working:
         curated: Any = Metered(stores.curated, meter)
         process = platform.process.over(curated, stores.dead_letters, stores.ledger)
         self._platform, self._inbox, self._meter, self._log = platform, inbox, meter, log
+        self._projected = time.monotonic()
         self._works = Work(inbox, process, platform.project), Work(stores.queue, process, platform.project)
 
     def run(self, attend: Attend) -> None:
@@ -60,10 +64,15 @@ class Working:
                 self._let_go_of_held(work)
             if entries is not None:
                 self._meter.processed(entries)
-                work.project()
+                if time.monotonic() - self._projected > VIEWS_SECONDS:
+                    self._project()
                 return True
-        self._works[0].project()
+        self._project()
         return False
+
+    def _project(self) -> None:
+        self._works[0].project()
+        self._projected = time.monotonic()
 
     def _let_go_of_held(self, work: Work) -> None:
         for receipt, reason in [*work.held.items()]:
