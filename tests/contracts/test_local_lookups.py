@@ -183,3 +183,20 @@ def test_an_index_refuses_no_record_that_the_store_takes_without_it(store: Local
     assert list(store.stores.curated.insert(records)) == [None] * len(odd)
     assert find(store, ("rare", "1e125")) == ["odd-1"]
     assert find(store, ("rare", texts[3])) == [f"odd-{len(odd) - 1}"]
+
+
+def test_an_index_that_another_process_drops_meanwhile_is_done_without(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = lookups.Lookups._make
+
+    def made_and_dropped(self: lookups.Lookups, number: int, wanted: Any) -> bool:
+        made = make(self, number, wanted)
+        with store._database.transaction() as connection:
+            for (name,) in connection.execute(lookups._MADE).fetchall():
+                connection.execute(f'DROP INDEX "{name}"')
+        return made
+
+    monkeypatch.setattr(lookups.Lookups, "_make", made_and_dropped)
+    assert find(store, ("rare", "r-2900")) == ["e-2900"]
+    assert find(store, ("rare", "r-2900"), ("half", "true")) == ["e-2900"]

@@ -5,6 +5,7 @@ them: whether a condition holds is for the condition itself to say.
 """
 
 import math
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -95,10 +96,16 @@ class Lookups:
             after = beginning.after
             if not self._make(number, lookups):
                 return [*found, *sifted(page, where, after, limit - len(found))]
-        first = min(lookups, key=lambda each: self._count(number, each, limit)) if len(lookups) > 1 else lookups[0]
-        among = Candidates.of(number, first, [each for each in lookups if each is not first])
-        found += sifted(lambda beyond, most: page(beyond, most, among), where, after, limit - len(found))
-        return found
+        try:
+            first = min(lookups, key=lambda each: self._count(number, each, limit)) if len(lookups) > 1 else lookups[0]
+            among = Candidates.of(number, first, [each for each in lookups if each is not first])
+            further = [*sifted(lambda beyond, most: page(beyond, most, among), where, after, limit - len(found))]
+        except sqlite3.OperationalError as error:
+            if "no such index" not in str(error):
+                raise
+            # Another process has just dropped it, for the index of another field.
+            further = [*sifted(page, where, after, limit - len(found))]
+        return [*found, *further]
 
     def _lacks(self, number: int, lookups: Sequence[Lookup]) -> bool:
         made = {name for (name,) in self._database.fetch(_MADE)}
