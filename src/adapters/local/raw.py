@@ -6,6 +6,7 @@ Receipts that are appended together share a file, and its way to the disk: see `
 import os
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count, groupby, islice
@@ -192,9 +193,10 @@ class LocalRaw:
         for hour in hours:
             if not first <= hour <= last:
                 continue
-            for receipt in self._hour(hour):
-                millisecond = millisecond_of(receipt)
-                if receipt > after and since // 1000 <= millisecond and millisecond * 1000 < until:
+            ids = self._hour(hour)
+            for place in range(bisect_right(ids, after), len(ids)):
+                millisecond = millisecond_of(receipt := ids[place])
+                if since // 1000 <= millisecond and millisecond * 1000 < until:
                     yield receipt
 
     def _hour(self, hour: str) -> Sequence[str]:

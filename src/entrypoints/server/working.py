@@ -16,6 +16,8 @@ AT_ONCE: Final = 20
 """Receipts that are processed before there is a look at what has come."""
 VIEWS_SECONDS: Final = 0.1
 """How far views may lag behind while there is much to do: a row that many events fall into is written once for all."""
+SETTLED_SECONDS: Final = 5.0
+"""How often it is noted up to where all receipts are processed, so that those who open the store need not look."""
 IDLE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 Attend = Callable[[float], bool]
@@ -30,7 +32,8 @@ class Working:
         curated: Any = Metered(stores.curated, meter)
         process = platform.process.over(curated, stores.dead_letters, stores.ledger)
         self._platform, self._inbox, self._meter, self._log = platform, inbox, meter, log
-        self._projected = time.monotonic()
+        self._projected = self._settled = time.monotonic()
+        self._is_unsettled = False
         self._works = Work(inbox, process, platform.project), Work(stores.queue, process, platform.project)
 
     def run(self, attend: Attend) -> None:
@@ -64,10 +67,14 @@ class Working:
                 self._let_go_of_held(work)
             if entries is not None:
                 self._meter.processed(entries)
+                self._is_unsettled = True
                 if time.monotonic() - self._projected > VIEWS_SECONDS:
                     self._project()
                 return True
         self._project()
+        if self._is_unsettled and time.monotonic() - self._settled > SETTLED_SECONDS:
+            self._platform.settle()
+            self._is_unsettled, self._settled = False, time.monotonic()
         return False
 
     def _project(self) -> None:
