@@ -51,7 +51,7 @@ def blocks(page: Path) -> Iterator[Block]:
     for fence in _FENCE.finditer(text):
         line = text.count("\n", 0, fence.start()) + 1
         body = _INCLUDED.sub(_section, fence["text"])
-        yield Block(f"{page.relative_to(ROOT)}:{line}", fence["language"], body, text[end : fence.start()])
+        yield Block(f"{page.parent.name}/{page.name}:{line}", fence["language"], body, text[end : fence.start()])
         end = fence.end()
 
 

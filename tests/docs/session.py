@@ -22,7 +22,7 @@ import yaml
 from tests.docs.commands import require_known
 from tests.docs.pages import Block, blocks, commands
 
-PORT = "8080"
+PORT = ":8080"
 """The port in the text; a free one takes its place."""
 PATIENCE_SECONDS = 60.0
 _STOPPED = re.compile(r"\+\+ctrl\+c\+\+|<kbd>Ctrl</kbd>\+<kbd>C</kbd>")
@@ -81,7 +81,7 @@ class Session:
         self._place.write_text(f"{home}\n")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = str(free.getsockname()[1])
+            self._port = f":{free.getsockname()[1]}"
         self._server: subprocess.Popen[bytes] | None = None
         self._log = folder / "server.log"
         self._handlers: dict[str, Callable[[Block], None]] = {
@@ -106,7 +106,7 @@ class Session:
     @property
     def url(self) -> str:
         """Where its server listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1{self._port}"
 
     def play(self, page: Path, before: str | None = None) -> list[str]:
         """Run, save or check every block of the page, or of its part before a heading; the languages of those done."""
@@ -187,7 +187,7 @@ class Session:
 
     def _serve(self, command: str, output: str) -> None:
         self.stop()
-        script = f". '{self._state}'\nexec {self._here(f'env {command}')} --port {self._port}"
+        script = f". '{self._state}'\nexec {self._here(f'env {command}')} --port {self._port[1:]}"
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
                 ["sh", "-c", script],
@@ -217,7 +217,8 @@ class Session:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
         if not self._fresh:
             kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        return {**kept, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        # With CI set, Hypothesis draws the same examples each time, and none is too slow for it.
+        return {**kept, "CI": "true", "COLUMNS": "200", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def _pycon(self, block: Block) -> None:
         test = self.folder / ".example.txt"
