@@ -11,6 +11,8 @@ from .wire import Counted
 
 MOST_RECEIPTS, MOST_BYTES = 100_000, 2 * 1024 * 1024 * 1024
 """Receipts that may wait, and bytes of their bodies: beyond that, nothing is accepted until some are processed."""
+INLINE_BYTES = 64 * 1024 * 1024
+"""While no more than this waits, bodies are handed over in memory; beyond it they are read from the raw log again."""
 
 Watch = Callable[[Counted], None]
 
@@ -23,12 +25,13 @@ class Waiting:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def add(self, sizes: Mapping[str, int]) -> None:
-        """Some more."""
+    def add(self, sizes: Mapping[str, int]) -> bool:
+        """Some more; whether there is room to carry their bodies along."""
         with self._lock:
             for receipt, size in sizes.items():
                 self._bytes += size - self._sizes.get(receipt, 0)
                 self._sizes[receipt] = size
+            return self._bytes <= INLINE_BYTES
 
     def done(self, receipts: Sequence[str]) -> None:
         """These are processed."""

@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import count
@@ -49,10 +49,16 @@ class Supervisor:
         threading.Thread(target=self._send, daemon=True).start()
 
     def send(self, receipt: str, raw: RawObject | None = None) -> None:
-        self._give({receipt: 0 if raw is None else len(raw.body)})
+        if raw is not None:
+            self.send_all([raw])
+        else:
+            self.waiting.add({receipt: 0})
+            self._outgoing.put(Given([receipt]))
 
     def send_all(self, raws: Sequence[RawObject]) -> None:
-        self._give({raw.receipt.id: len(raw.body) for raw in raws})
+        # Where there is no worker at the moment, the next one is given all that waits.
+        sizes = {raw.receipt.id: len(raw.body) for raw in raws}
+        self._outgoing.put(Given(raws=raws) if self.waiting.add(sizes) else Given([*sizes]))
 
     def redrive(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
         given = {name: value for name, value in attrs.asdict(choice).items() if value is not None}
@@ -154,11 +160,6 @@ class Supervisor:
             connection.close()
         for number, asked in [*self._asked.items()]:
             asked.set_result(Answer(number, failure="the worker ended meanwhile", transient=True))
-
-    def _give(self, sizes: Mapping[str, int]) -> None:
-        # Where there is no worker at the moment, the next one is given all that waits.
-        self.waiting.add(sizes)
-        self._outgoing.put(Given([*sizes]))
 
     def _send(self) -> None:
         """Tell the worker one thing after the other: whoever has something to tell does not wait for it."""

@@ -6,11 +6,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ...core.records import RawObject
+
 
 class Given(msgspec.Struct, frozen=True, tag=True):
-    """Receipts that are durable in the raw log, and to be processed."""
+    """Receipts that are durable in the raw log, and to be processed; some with their bytes, which need not be read."""
 
-    receipts: Sequence[str]
+    receipts: Sequence[str] = ()
+    raws: Sequence[RawObject] = ()
 
 
 class Redrive(msgspec.Struct, frozen=True, tag=True):

@@ -81,9 +81,11 @@ class Worker:
 
     def _take(self, platform: Platform, message: ToWorker) -> None:
         match message:
-            case Given(receipts=receipts):
+            case Given(receipts=receipts, raws=raws):
                 for receipt in receipts:
                     self._inbox.send(receipt)
+                for raw in raws:
+                    self._inbox.send(raw.receipt.id, raw)
             case Redrive():
                 self._redrive(platform, message)
             case Stop():

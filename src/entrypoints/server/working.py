@@ -15,7 +15,7 @@ from .meter import Meter, Metered
 AT_ONCE: Final = 20
 """Receipts that are processed before there is a look at what has come."""
 VIEWS_SECONDS: Final = 0.1
-"""How far views may lag behind while there is much to do: a row that many events fall into is written once for all."""
+"""How far views lag behind: a row that many events fall into is written once for all of them."""
 SETTLED_SECONDS: Final = 5.0
 """How often it is noted up to where all receipts are processed, so that those who open the store need not look."""
 IDLE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
@@ -32,8 +32,8 @@ class Working:
         curated: Any = Metered(stores.curated, meter)
         process = platform.process.over(curated, stores.dead_letters, stores.ledger)
         self._platform, self._inbox, self._meter, self._log = platform, inbox, meter, log
-        self._projected = self._settled = time.monotonic()
-        self._is_unsettled = False
+        self._is_behind, self._projected = True, time.monotonic()
+        self._is_unsettled, self._settled = False, time.monotonic()
         self._works = Work(inbox, process, platform.project), Work(stores.queue, process, platform.project)
 
     def run(self, attend: Attend) -> None:
@@ -47,10 +47,15 @@ class Working:
                 if not mended:
                     self._platform.reconcile.mend()
                     mended = True
-                if not self._step():
-                    if not coming:
-                        return
-                    attend(IDLE_SECONDS)
+                if self._step():
+                    self._is_behind = self._is_unsettled = True
+                elif not coming:
+                    self._catch_up()
+                    return
+                else:
+                    attend(self._until_due())
+                if self._is_behind and not self._until_due():
+                    self._catch_up()
                 pause = 0.0
             except TransientError as error:
                 pause = min(max(pause * 2, IDLE_SECONDS), LONGEST_PAUSE_SECONDS)
@@ -67,19 +72,21 @@ class Working:
                 self._let_go_of_held(work)
             if entries is not None:
                 self._meter.processed(entries)
-                self._is_unsettled = True
-                if time.monotonic() - self._projected > VIEWS_SECONDS:
-                    self._project()
                 return True
-        self._project()
         if self._is_unsettled and time.monotonic() - self._settled > SETTLED_SECONDS:
             self._platform.settle()
             self._is_unsettled, self._settled = False, time.monotonic()
         return False
 
-    def _project(self) -> None:
+    def _until_due(self) -> float:
+        """Seconds until the views are to be brought up to date, or until it is looked whether something has come."""
+        left = max(self._projected + VIEWS_SECONDS - time.monotonic(), 0.0)
+        return left if self._is_behind else IDLE_SECONDS
+
+    def _catch_up(self) -> None:
+        """Bring the views up to date."""
         self._works[0].project()
-        self._projected = time.monotonic()
+        self._is_behind, self._projected = False, time.monotonic()
 
     def _let_go_of_held(self, work: Work) -> None:
         for receipt, reason in [*work.held.items()]:
