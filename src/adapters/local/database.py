@@ -22,7 +22,7 @@ _SETTINGS = (
     "synchronous = NORMAL",
     "wal_autocheckpoint = 4000",
 )
-_AT_ONCE = 100
+_AT_ONCE = 100, 10, 1
 
 
 class Database:
@@ -97,20 +97,20 @@ class Database:
 
 
 class BulkInsert:
-    """INSERT OR IGNORE of many rows: a hundred per statement, which takes a quarter less time than one each."""
+    """INSERT OR IGNORE of many rows, a hundred or ten per statement, which takes a quarter less time than one each."""
 
     def __init__(self, table: str, columns: str) -> None:
         self._width = columns.count(",") + 1
         row = f"({','.join('?' * self._width)})"
-        self._one = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES {row}"  # noqa: S608 - constants of this package
-        self._many = self._one + f",{row}" * (_AT_ONCE - 1)
+        insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES "  # noqa: S608 - constants of this package
+        self._statements = [(size, insert + ",".join([row] * size)) for size in _AT_ONCE]
 
     def __call__(self, connection: sqlite3.Connection, rows: Iterable[Sequence[Any]], count: int) -> int:
         """Insert the ``count`` rows in their order; how many of them were not there yet."""
         values = chain.from_iterable(rows)
-        inserted = 0
-        for _ in range(count // _AT_ONCE):
-            inserted += connection.execute(self._many, tuple(islice(values, _AT_ONCE * self._width))).rowcount
-        for _ in range(count % _AT_ONCE):
-            inserted += connection.execute(self._one, tuple(islice(values, self._width))).rowcount
+        inserted, left = 0, count
+        for size, statement in self._statements:
+            while left >= size:
+                inserted += connection.execute(statement, tuple(islice(values, size * self._width))).rowcount
+                left -= size
         return inserted

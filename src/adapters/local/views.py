@@ -1,6 +1,8 @@
 """View rows and cursors in SQLite."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from .values import decode_list, encode_list
 _decode_positions = msgspec.json.Decoder(dict[str, int]).decode
 _ADVANCE = """INSERT INTO cursors (view, origin, position) VALUES (?, ?, max(?, 0))
     ON CONFLICT (view, origin) DO UPDATE SET position = excluded.position WHERE excluded.position > position"""
+_AT_ONCE = 200
 _FIRST, _LAST = -(2**63), 2**63 - 1
 
 
@@ -24,13 +27,11 @@ class LocalViews:
     def load(self, view: str, keys: Sequence[RowKey]) -> Mapping[RowKey, ViewRow]:
         found = {}
         with self._database.lock:
-            for key in keys:
-                for row in self._database.fetch(
-                    "SELECT start, grp, states, positions, version FROM view_rows"
-                    " WHERE view = ? AND start = ? AND grp = ?",
-                    (view, *key),
-                ):
-                    found[key] = _row(row)
+            for at in range(0, len(keys), _AT_ONCE):
+                some = keys[at : at + _AT_ONCE]
+                for row in self._database.fetch(_load(len(some)), (*chain.from_iterable(some), view)):
+                    loaded = _row(row)
+                    found[loaded.key] = loaded
         return found
 
     def commit(self, view: str, rows: Sequence[ViewRow]) -> Sequence[RowKey]:
@@ -90,6 +91,15 @@ class LocalViews:
                 (view, max(limit - cursors, 0)),
             ).rowcount
         return cursors + rows
+
+
+@cache
+def _load(count: int) -> str:
+    """The query for so many rows by their keys. A join, since SQLite looks a row value in a list up by no index."""
+    wanted = ", ".join(["(?, ?)"] * count)
+    return f"""WITH wanted (start, grp) AS (VALUES {wanted})
+        SELECT r.start, r.grp, r.states, r.positions, r.version FROM wanted CROSS JOIN view_rows r
+        ON r.view = ? AND r.start = wanted.start AND r.grp = wanted.grp"""  # noqa: S608 (marks only)
 
 
 def _row(row: tuple[int, str, bytes, bytes, int]) -> ViewRow:

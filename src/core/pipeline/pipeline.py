@@ -18,6 +18,7 @@ from .failures import dead_letter, no_event_letter
 from .judgement import Failed, Passed, judge
 from .lanes import REFUSALS, ForeignLane, Lanes
 from .plans import Plan, compile_plan
+from .steps import FILTERED
 
 
 @attrs.define
@@ -115,6 +116,9 @@ class Pipeline:
                 or not earliest <= time <= latest
             ):
                 self._judge(raw, index, document, curated_at, batch)
+                continue
+            if fields is FILTERED:
+                batch.filtered += 1
                 continue
             if instant is UNSET or plan.by_id:
                 batch.unmarked.append(len(batch.records))

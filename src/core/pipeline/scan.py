@@ -21,6 +21,7 @@ from ..times import EPOCH
 from ..views.partial import Partial
 from .pipeline import Batch, Pipeline, is_current
 from .plans import Plan
+from .steps import FILTERED
 
 PIECE_BYTES = 131_072
 """Decoded at once: what is made of it still lies in the processor's cache when it is looked at next."""
@@ -146,6 +147,7 @@ class Scanner:
         times = [s.days * 86_400_000_000 + s.seconds * 1_000_000 + s.microseconds for s in since]
         if (
             None in fields
+            or FILTERED in fields
             or not all(ids)
             or not all(plan.takes_unversioned if v is UNSET else is_current(v, plan) for v in versions)
             or not EARLIEST <= min(times) <= max(times) <= LATEST

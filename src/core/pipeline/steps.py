@@ -7,7 +7,7 @@ are written into the source of one function per type, the way attrs writes ``__i
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from types import MemberDescriptorType
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -20,6 +20,8 @@ from ..schema.twins import build_expression
 from ..views.projection import groupable
 from .readers import handed_on, only_reads
 
+FILTERED: Final[dict[str, Any]] = {}
+"""What a step gives, this very object, where rules hold and the transform says that the event is not wanted."""
 Step = Callable[[Any], dict[str, Any] | None]
 NUMBERS = frozenset({int, Decimal, type(None)})
 _TEXTS = frozenset({str, bool, type(None)})
@@ -27,7 +29,8 @@ _STORED = _TEXTS | NUMBERS
 
 
 def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence[str]) -> Step:
-    """A function from a twin to curated fields; None, or an exception of user code, where the event needs care.
+    """A function from a twin to curated fields, or ``FILTERED``; None, or an exception of user code, where the event
+    needs care.
 
     ``measured`` are the curated fields that have to be numbers, ``grouped`` those that have to be single values.
     """
@@ -36,6 +39,7 @@ def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence
         "TEXTS": _TEXTS,
         "NUMBERS": NUMBERS,
         "Decimal": Decimal,
+        "FILTERED": FILTERED,
         "fits": fits,
         "groupable": groupable,
         "is_held": _is_held,
@@ -60,7 +64,8 @@ def compile_step(declared: EventType, measured: Sequence[str], grouped: Sequence
         lines.append(f"f = transform({needs['transform']})")
         known = handed_on(declared.transform, readable)
         if known is None:
-            lines += ["if f.__class__ is not dict:", "    return None", *_storable("f", shape)]
+            lines += ["if f.__class__ is not dict:", "    return FILTERED if f is None else None"]
+            lines += _storable("f", shape)
         else:  # a dict with these keys it is; what it hands on was checked when it was decoded
             kinds = {field.name: _kinds_of(field) for field in shape.fields}
             settled = {key: None if name is None else kinds[name] for key, name in known.items()}
