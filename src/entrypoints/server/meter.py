@@ -14,7 +14,7 @@ from .wire import Counted
 
 SHOWN_OF_A_TYPE: Final = 20
 """Events of each type that are shown of those between two readings."""
-_type, _receipt = attrgetter("type"), attrgetter("receipt")
+_type, _receipt, _part = attrgetter("type"), attrgetter("receipt"), attrgetter("part")
 
 
 class Meter:
@@ -76,10 +76,11 @@ class Metered:
 
     def insert(self, records: Sequence[Curated]) -> Sequence[Lineage | None]:
         answers = self._curated.insert(records)
-        if firsts := [
-            record for record, lost in zip(records, answers, strict=True) if lost is None and not record.part
-        ]:
-            self._meter.curated(firsts)
+        if any(answers) or any(map(_part, records)):
+            pairs = zip(records, answers, strict=True)
+            records = [record for record, lost in pairs if lost is None and not record.part]
+        if records:
+            self._meter.curated(records)
         return answers
 
     def __getattr__(self, method: str) -> Any:
