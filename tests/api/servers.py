@@ -1,9 +1,6 @@
 """The API as its clients reach it, over loopback: functions behind a gateway, and ``millrace serve``."""
 
 import base64
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -25,11 +22,11 @@ from millrace.entrypoints.lambdas import ingestion, query, validation, wiring
 from millrace.entrypoints.platform import Platform
 from tests.lambdas.arriving import Context, api_event
 from tests.lambdas.site import SETTINGS
+from tests.server.process import serving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-MILLRACE = Path(sys.executable).with_name("millrace")
 SECONDS = 30
 """How long a server may take to start, and an event to be curated, on a machine that has much else to do."""
 
@@ -123,23 +120,6 @@ def functions(catalog: str) -> Iterator[Server]:
 @contextmanager
 def served(catalog: str, directory: Path, **environment: str) -> Iterator[Server]:
     """``millrace serve`` on a new store in a directory."""
-    command = [str(MILLRACE), "serve", "--store", f"file:{directory / 'store'}", "--catalog", catalog, "--port", "0"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
-    with (directory / "log").open("w+") as log:
-        process = subprocess.Popen(command, stderr=log, stdout=log, env={**kept, **environment}, cwd=directory)
-        try:
-            yield Server(_url(directory / "log", process), load_catalog(catalog))
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
-
-
-def _url(log: Path, process: "subprocess.Popen[bytes]") -> str:
-    """Where a server says that it listens."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        for word in log.read_text().split():
-            if word.startswith("url="):
-                return word.removeprefix("url=")
-        time.sleep(0.05)
-    raise AssertionError(f"millrace serve did not start: {log.read_text()}")
+    store = f"file:{directory / 'store'}"
+    with serving(directory, "--catalog", catalog, store=store, **environment) as server:
+        yield Server(server.url, load_catalog(catalog))

@@ -1,10 +1,5 @@
-"""``millrace serve`` as a process of its own, on a free port, and what is sent to it."""
+"""A server as the console's tests see it, and what is sent to it."""
 
-import os
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +8,10 @@ from typing import Any
 import attrs
 import httpx
 
+from tests.server import process
+from tests.server.process import PATIENCE, until
+
 RETAIL = "millrace.core.catalogs.retail:catalog"
-START = "from millrace.entrypoints.cli import main; main()"
-PATIENCE = 60.0
 
 
 @attrs.frozen
@@ -45,38 +41,12 @@ class Served:
         return receipt
 
 
-def until(holds: Any) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come true"
-        time.sleep(0.05)
-
-
 @contextmanager
 def serving(
     folder: Path, *options: str, store: str = "memory:", catalog: str = RETAIL, port: int = 0, keys: Sequence[str] = ()
 ) -> Iterator[Served]:
     """A server while it runs; its log is a file in the folder."""
-    command = [sys.executable, "-c", START, "serve", "--port", str(port), *options]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
-    if keys:
-        environment["MILLRACE_API_KEYS"] = ",".join(keys)
-    log = folder / f"server-{time.monotonic_ns()}.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [*command, "--store", store, "--catalog", catalog], stdout=file, stderr=file, env=environment, cwd=folder
-        )
-    try:
-        until(lambda: process.poll() is not None or _url(log))
-        url = _url(log)
-        assert url is not None, log.read_text()
-        yield Served(url, keys[0].rpartition("=")[2] if keys else None, process.kill)
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def _url(log: Path) -> str | None:
-    found = re.search(r"\burl=(http://\S+)", log.read_text())
-    return found[1] if found else None
+    environment = {"MILLRACE_API_KEYS": ",".join(keys)} if keys else {}
+    arguments = ["--catalog", catalog, "--port", str(port), *options]
+    with process.serving(folder, *arguments, store=store, **environment) as server:
+        yield Served(server.url, keys[0].rpartition("=")[2] if keys else None, server.process.kill)
