@@ -164,8 +164,25 @@ def test_a_store_of_another_format_is_refused_naming_both(tmp_path: Path) -> Non
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     for write in (True, False):
-        with pytest.raises(StoreError, match=r"has format 99, .* works with format 1"):
+        with pytest.raises(StoreError, match=r"has format 99, .* works with format 2"):
             open_local(tmp_path, write=write)
+
+
+def test_a_store_of_an_earlier_format_is_read_as_it_is_and_written_in_this_one(tmp_path: Path) -> None:
+    def version() -> int:
+        with closing(sqlite3.connect(tmp_path / NAME)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+    with open_local(tmp_path, write=True) as store:
+        store.stores.raw.append(raw_object())
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with open_local(tmp_path, write=False) as store:
+        assert store.stores.raw.read(receipt_id()) == raw_object()
+    assert version() == 1
+    with open_local(tmp_path, write=True) as store:
+        assert store.stores.raw.read(receipt_id()) == raw_object()
+    assert version() == 2
 
 
 def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Database:
                     self._connection.execute(f"PRAGMA {setting}")
                 if write:
                     schema.create(self._connection)
+                    schema.upgrade(self._connection)
                 else:
                     self._connection.execute("PRAGMA query_only = ON")
                 schema.check(self._connection, path)

@@ -5,8 +5,12 @@ from pathlib import Path
 
 from ...core.errors import StoreError
 
-FORMAT = 1
-"""Kept in ``PRAGMA user_version``; raised by every change that older code cannot read or write."""
+FORMAT = 2
+"""Kept in ``PRAGMA user_version``; raised by every change that older code cannot read or write: 2 has groups in the raw
+log.
+"""
+READABLE = frozenset({1, 2})
+"""Formats that this code reads; a writer makes the newest of them."""
 
 APPLICATION = 0x4D_49_4C_4C
 """Kept in ``PRAGMA application_id``: "MILL"."""
@@ -78,12 +82,18 @@ def create(connection: sqlite3.Connection) -> None:
         raise
 
 
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Make a store of an earlier format one of this; leave any other database as it is."""
+    if _number(connection, "application_id") == APPLICATION and _number(connection, "user_version") in READABLE:
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
 def check(connection: sqlite3.Connection, path: Path) -> None:
     """Raise ``StoreError`` unless the database is a store of this format."""
     if _number(connection, "application_id") != APPLICATION:
         raise StoreError(f"{path} is no Millrace store")
     found = _number(connection, "user_version")
-    if found != FORMAT:
+    if found not in READABLE:
         raise StoreError(
             f"the store {path} has format {found}, and this version of Millrace works with format {FORMAT};"
             " use the version that made it, or rebuild the store from its raw log"
