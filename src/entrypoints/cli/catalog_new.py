@@ -6,10 +6,12 @@ import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import click
 
 from .exits import Fault
+from .options import on_a_site
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -22,7 +24,8 @@ _NAME = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
     default=".",
     help="Where to; it is made if need be.  [default: the current directory]",
 )
-def new(*, name: str, directory: str) -> None:
+@on_a_site  # as every command; it has no use for it
+def new(*, name: str, directory: str, **_: Any) -> None:
     """Write a catalog to start from: NAME.py, commented, a test of it (test_NAME.py) and a sample (NAME.ndjson).
 
     They work as they are; the catalog shows an event type in two versions, a rule, a transform, a view and examples,
