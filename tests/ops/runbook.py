@@ -85,7 +85,8 @@ def words(line: str) -> list[str]:
 def parsed(line: str) -> Parsed:
     """Read a line as the command line does, up to the command's own options. Raises ``UsageError``."""
     command: click.Command = main
-    context, rest, path = click.Context(main, info_name="millrace"), words(line), ["millrace"]
+    root = click.Context(main, info_name="millrace", **main.context_settings)  # commands remember their -h
+    context, rest, path = root, words(line), ["millrace"]
     while isinstance(command, click.Group):
         name, found, rest = command.resolve_command(context, rest)
         assert found is not None
