@@ -92,7 +92,7 @@ def _on_a_folder(local: LocalStore, catalog: Catalog) -> Platform:
     clock = SystemClock()
     platform = Platform.assemble(catalog, local.stores, clock, RandomReceiptIds())
     runner = LocalOrchestrator(local.path, platform.jobs, clock, write=local.writable, project=platform.work.project)
-    return attrs.evolve(platform, runner=runner)
+    return attrs.evolve(platform, runner=runner, together=local.together)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """``Platform``: the services of the core over one adapter's stores, wired."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import attrs
@@ -24,7 +26,8 @@ class Platform:
 
     ``mended`` is how many receipts were processed when it was opened, left over from a crash. ``busy`` says that
     another process was writing to the store, so that what it has in hand may be missing still. ``attended`` says that
-    other processes work on the queue all the time, as a stack's functions do.
+    other processes work on the queue all the time, as a stack's functions do. Within ``together``, what is written is
+    committed at once, where the store can: after an error nothing of it took effect.
     """
 
     catalog: Catalog
@@ -41,6 +44,7 @@ class Platform:
     busy: bool = False
     attended: bool = False
     runner: Orchestrator | None = None
+    together: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def orchestrator(self) -> Orchestrator:

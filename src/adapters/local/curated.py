@@ -94,6 +94,11 @@ class LocalCurated:
         except UnicodeEncodeError:
             raise _first_unstorable(records, _check_record) from None
 
+    def forget_tail(self) -> None:
+        """What was inserted last may not be there any more."""
+        with self._database.lock:
+            self._tail = None
+
     def check(self, records: Sequence[Curated]) -> None:
         for position, record in enumerate(records):
             if (error := _objection(position, record, _check_record)) is not None:

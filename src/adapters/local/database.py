@@ -22,6 +22,8 @@ _SETTINGS = (
     "synchronous = NORMAL",
     "wal_autocheckpoint = 4000",
 )
+_WHOLE = "BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",)
+_PART = "SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part")
 _AT_ONCE = 100, 10, 1
 
 
@@ -32,7 +34,7 @@ class Database:
         """Open ``store.sqlite`` in the folder; a writer creates it. Raises ``StoreError`` if it is no store."""
         self.folder = folder
         self.lock = threading.RLock()
-        self._write = write
+        self._write, self._is_together = write, False
         path = folder / NAME
         with translated(folder):
             self._connection = sqlite3.connect(
@@ -63,16 +65,30 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything in the block is committed together at its end, or nothing is."""
+        begin, commit, undo = _PART if self._is_together else _WHOLE
         with self.lock, translated(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(begin)
             try:
                 yield self._connection
-                self._connection.execute("COMMIT")
+                self._connection.execute(commit)
             except BaseException:
                 # Some errors (a full disk) roll back by themselves.
                 if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                    for statement in undo:
+                        self._connection.execute(statement)
                 raise
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One commit for all transactions of the block, by the one thread that writes; after an error, none took
+        effect for good.
+        """
+        with self.transaction():
+            self._is_together = True
+            try:
+                yield
+            finally:
+                self._is_together = False
 
     @contextmanager
     def aside(self) -> Iterator[sqlite3.Connection]:

@@ -1,6 +1,7 @@
 """Opening and closing a local store: one folder with the raw log, the database and the writer's lock."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -38,7 +39,7 @@ class LocalStore:
             except BaseException:
                 self._database.close(durably=False)
                 raise
-        curated = LocalCurated(self._database)
+        curated = self._curated = LocalCurated(self._database)
         self._views = LocalViews(self._database)
         self.stores = Stores(
             raw=raw,
@@ -56,6 +57,18 @@ class LocalStore:
         """Note up to when the ledger was found whole (see ``Reconcile``); readers may, for all after them."""
         with suppress(StoreError, TransientError):  # the next reader looks again
             self._views.advance_aside(*VERIFIED, until)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One commit for all that the block writes, but for the raw log and files: what is written often, a page that
+        many things fall on, is written once. After an error, nothing of it took effect.
+        """
+        try:
+            with self._database.together():
+                yield
+        except BaseException:
+            self._curated.forget_tail()
+            raise
 
     def close(self) -> None:
         """Everything written is durable, and another process may write. Closing again changes nothing."""

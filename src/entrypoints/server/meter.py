@@ -22,10 +22,25 @@ class Meter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._lock = clock, threading.Lock()
+        self._inserted: list[Curated] = []
         self._clear()
 
-    def curated(self, records: Sequence[Curated]) -> None:
-        """Records were inserted just now, each the first of its event."""
+    def inserted(self, records: Sequence[Curated]) -> None:
+        """Records were inserted, each the first of its event, and are about to be committed."""
+        self._inserted += records
+
+    def forget(self) -> None:
+        """What was inserted was not committed."""
+        self._inserted = []
+
+    def committed(self, entries: Iterable[LedgerEntry]) -> None:
+        """What was inserted is committed just now, with the entries of receipts."""
+        records, self._inserted = self._inserted, []
+        if records:
+            self._curated(records)
+        self._processed(entries)
+
+    def _curated(self, records: Sequence[Curated]) -> None:
         now = self._clock.now() // 1000
         by_receipt = Counter(map(_receipt, records))
         with self._lock:
@@ -37,8 +52,7 @@ class Meter:
                 if len(kept) < SHOWN_OF_A_TYPE:
                     kept.append(record)
 
-    def processed(self, entries: Iterable[LedgerEntry]) -> None:
-        """Receipts were processed."""
+    def _processed(self, entries: Iterable[LedgerEntry]) -> None:
         with self._lock:
             for entry in entries:
                 self._outcomes["curated"] += entry.curated
@@ -80,7 +94,7 @@ class Metered:
             pairs = zip(records, answers, strict=True)
             records = [record for record, lost in pairs if lost is None and not record.part]
         if records:
-            self._meter.curated(records)
+            self._meter.inserted(records)
         return answers
 
     def __getattr__(self, method: str) -> Any:

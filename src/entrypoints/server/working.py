@@ -1,11 +1,12 @@
 """``Working``: the loop that processes what was accepted, keeps the views up to date, and never gives up."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 from ...core.errors import TransientError
-from ...core.records import Message
+from ...core.records import LedgerEntry, Message
 from ...core.services.work import Work
 from ..logs import Log
 from ..platform import Platform
@@ -13,7 +14,7 @@ from .inbox import Inbox
 from .meter import Meter, Metered
 
 AT_ONCE: Final = 20
-"""Receipts that are processed before there is a look at what has come."""
+"""Receipts that are processed with one commit, and before there is a look at what has come."""
 VIEWS_SECONDS: Final = 0.1
 """How far views lag behind: a row that many events fall into is written once for all of them."""
 SETTLED_SECONDS: Final = 5.0
@@ -32,6 +33,7 @@ class Working:
         curated: Any = Metered(stores.curated, meter)
         process = platform.process.over(curated, stores.dead_letters, stores.ledger)
         self._platform, self._inbox, self._meter, self._log = platform, inbox, meter, log
+        self._apart = 0
         self._is_behind, self._projected = True, time.monotonic()
         self._is_unsettled, self._settled = False, time.monotonic()
         self._works = Work(inbox, process, platform.project), Work(stores.queue, process, platform.project)
@@ -64,19 +66,42 @@ class Working:
                     return
 
     def _step(self) -> bool:
-        """Process some receipts of the first queue that has any; whether any has."""
-        for work in self._works:
-            try:
-                entries = work.step(AT_ONCE)
-            finally:
-                self._let_go_of_held(work)
-            if entries is not None:
-                self._meter.processed(entries)
-                return True
+        """Process some receipts of the first queue that has any, with one commit; whether any has."""
+        apart = self._apart > 0
+        try:
+            with nullcontext() if apart else self._platform.together():
+                entries = self._some(1 if apart else AT_ONCE)
+        except Exception:
+            if apart:
+                self._conclude(())
+            else:  # nothing of it took effect: once more, one by one, so that what fails fails alone
+                self._meter.forget()
+                self._apart = self._inbox.put_back()
+            raise
+        finally:
+            self._apart -= apart
+        self._conclude(entries or ())
+        if entries is not None:
+            return True
         if self._is_unsettled and time.monotonic() - self._settled > SETTLED_SECONDS:
             self._platform.settle()
             self._is_unsettled, self._settled = False, time.monotonic()
         return False
+
+    def _some(self, limit: int) -> Sequence[LedgerEntry] | None:
+        for work in self._works:
+            try:
+                entries = work.step(limit)
+            finally:
+                self._let_go_of_held(work)
+            if entries is not None:
+                return entries
+        return None
+
+    def _conclude(self, entries: Sequence[LedgerEntry]) -> None:
+        """What was done is durable."""
+        self._inbox.settle()
+        self._meter.committed(entries)
 
     def _until_due(self) -> float:
         """Seconds until the views are to be brought up to date, or until it is looked whether something has come."""
