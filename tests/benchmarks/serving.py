@@ -81,6 +81,7 @@ def compare(size: int, rounds: int = 3, seconds: float = 3.0, paced_seconds: flo
                 rates.append((requests * size / spent, served * size / took))
                 _wait_until_processed(url)
             rate = median(served for _, served in rates) / 2
+            time.sleep(3)  # what the last round left is told of by then
             delays = Counter[int]()
             ended = threading.Event()
             watching = threading.Thread(target=_watch, args=(url, delays, ended))

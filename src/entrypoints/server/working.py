@@ -18,7 +18,8 @@ AT_ONCE: Final = 20
 VIEWS_SECONDS: Final = 0.1
 """How far views lag behind: a row that many events fall into is written once for all of them."""
 SETTLED_SECONDS: Final = 5.0
-"""How often it is noted up to where all receipts are processed, so that those who open the store need not look."""
+"""After so long without work it is noted up to where all receipts are processed, so that those who open the store need
+not look: whoever looks opens files, which takes its time."""
 IDLE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 Attend = Callable[[float], bool]
@@ -35,7 +36,7 @@ class Working:
         self._platform, self._inbox, self._meter, self._log = platform, inbox, meter, log
         self._apart = 0
         self._is_behind, self._projected = True, time.monotonic()
-        self._is_unsettled, self._settled = False, time.monotonic()
+        self._is_unsettled, self._worked = False, time.monotonic()
         self._works = Work(inbox, process, platform.project), Work(stores.queue, process, platform.project)
 
     def run(self, attend: Attend) -> None:
@@ -51,6 +52,7 @@ class Working:
                     mended = True
                 if self._step():
                     self._is_behind = self._is_unsettled = True
+                    self._worked = time.monotonic()
                 elif not coming:
                     self._catch_up()
                     return
@@ -83,9 +85,9 @@ class Working:
         self._conclude(entries or ())
         if entries is not None:
             return True
-        if self._is_unsettled and time.monotonic() - self._settled > SETTLED_SECONDS:
+        if self._is_unsettled and time.monotonic() - self._worked > SETTLED_SECONDS:
             self._platform.settle()
-            self._is_unsettled, self._settled = False, time.monotonic()
+            self._is_unsettled = False
         return False
 
     def _some(self, limit: int) -> Sequence[LedgerEntry] | None:
