@@ -64,7 +64,7 @@ def test_a_commit_that_fails_is_made_up_for_and_nothing_counts_twice(monkeypatch
     assert platform.stores.curated.count() == 30
     counted = meter.read()
     assert counted is not None
-    assert counted.outcomes["curated"] == 30
+    assert (counted.outcomes["curated"], counted.types) == (30, {"purchase": 30})
     [row] = platform.stores.views.rows(catalog.views["revenue"].signature, since=0, until=2**60, after=None, limit=9)
     assert row.states[0] == 30
 
