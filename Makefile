@@ -36,8 +36,12 @@ run: $(VENV)/runtime $(VENV)/editable ## a tour: sample events, processed, looke
 	say millrace reconcile --store file:$(DEMO)/store
 
 .PHONY: test
-test: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/chromium ## the test-suite with branch coverage (ARGS="-k redrive" narrows it)
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(ARGS)
+test: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/chromium ## the test-suite (ARGS="-k redrive" narrows it)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+.PHONY: coverage
+coverage: ## the test-suite again, with the branches that it reaches; takes half as long again
+	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"
 
 .PHONY: lint
 lint: $(VENV)/dev $(VENV)/editable ## ruff, mypy and the layers

@@ -21,10 +21,10 @@ import yaml
 
 from tests.docs.commands import require_known
 from tests.docs.pages import Block, blocks, commands
+from tests.processes import PATIENCE_SECONDS
 
 PORT = ":8080"
 """The port in the text; a free one takes its place."""
-PATIENCE_SECONDS = 60.0
 _STOPPED = re.compile(r"\+\+ctrl\+c\+\+|<kbd>Ctrl</kbd>\+<kbd>C</kbd>")
 _SERVER = re.compile(r"(\w+=\S+ )*millrace serve\b.*")
 # What only looks is looked at again until it shows what the page says: readers are slower than tests.

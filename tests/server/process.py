@@ -16,13 +16,14 @@ from typing import Any
 import attrs
 import httpx
 
+from tests.processes import PATIENCE_SECONDS, ending
+
 PROGRAM = [sys.executable, "-c", "from millrace.entrypoints.cli import main; main()"]
-PATIENCE = 60.0
 
 
 def until(holds: Callable[[], Any]) -> Any:
     """What a question comes to, as soon as it is true."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + PATIENCE_SECONDS
     while not (found := holds()):
         assert time.monotonic() < end, "it does not come true"
         time.sleep(0.05)
@@ -36,7 +37,7 @@ def millrace(*arguments: str | Path, exits: int = 0, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=PATIENCE_SECONDS,
         env=without_settings() | environment,
     )
     assert done.returncode == exits, (arguments, done.stdout, done.stderr)
@@ -62,7 +63,7 @@ class Server:
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """The answer to one request; a body that is no bytes is sent as JSON."""
         sent = {"content": body} if isinstance(body, bytes) else {"json": body}
-        with httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             return client.request(method, path, **(sent if body is not None else {}), **more)
 
     def get(self, path: str, **more: Any) -> Any:
@@ -79,7 +80,7 @@ class Server:
             return answered(connection)
 
     def connection(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
     def worker(self) -> int:
         """The process that works beside the server."""
@@ -97,7 +98,7 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Its exit code, after a signal."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -107,14 +108,11 @@ def serving(folder: Path, *options: str, store: str = "memory:", **environment: 
     command = [*PROGRAM, "serve", "--port", "0", "--store", store, *options]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=without_settings() | environment, cwd=folder)
-    try:
+    with ending(process):
         until(lambda: process.poll() is not None or "server.started" in log.read_text())
         found = re.search(r"\burl=(http://\S+)", log.read_text())
         assert found is not None, log.read_text()
         yield Server(process, log, found[1])
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 def is_dead(process: int) -> bool:

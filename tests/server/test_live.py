@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from millrace.entrypoints.server.handover import Waiting
 from millrace.entrypoints.server.pulses import percentiles
+from tests.processes import PATIENCE_SECONDS
 
-from .process import PATIENCE, Server, purchase, serving
+from .process import Server, purchase, serving
 
 
 def pulses(server: Server, path: str = "/console/live") -> Iterator[tuple[str, Any]]:
     """The events of a stream, for as long as they are asked for."""
-    with httpx.stream("GET", f"{server.url}{path}", timeout=PATIENCE, trust_env=False) as answer:
+    with httpx.stream("GET", f"{server.url}{path}", timeout=PATIENCE_SECONDS, trust_env=False) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         name = ""
         for line in answer.iter_lines():
@@ -37,7 +39,7 @@ def test_what_is_processed_is_told_within_seconds(tmp_path: Path) -> None:
             signup = {"eventType": "signup", "customer_id": "c", "plan": "free"}
             assert server.call("POST", "/ingest", [*events, signup]).status_code == 202
             types, outcomes, shown, delays = Counter[str](), Counter[str](), list[Any](), 0
-            for name, pulse in stream:
+            for name, pulse in islice(stream, int(PATIENCE_SECONDS)):
                 assert name == "pulse"
                 types.update(pulse["types"])
                 outcomes.update(pulse["outcomes"])

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.processes import ending
+
 from ..opened import SURROUNDINGS
 
 
@@ -19,12 +21,10 @@ def moto_server(front_port: int) -> Iterator[int]:
     """The port of a fresh moto for as long as the block lasts."""
     environment = {**os.environ, **SURROUNDINGS, "MOTO_PORT": str(front_port), "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "ignore", "-m", __name__]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    with process, ending(process):
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
 
 
 def main() -> None:
