@@ -54,6 +54,17 @@ def test_a_listing_sees_what_was_appended_since_the_last(tmp_path: Path) -> None
             store.stores.raw.append(raw_object(number=number + 1))
 
 
+def test_a_reader_finds_what_others_appended_within_a_tick_of_its_last_look(tmp_path: Path) -> None:
+    with open_local(tmp_path, write=True) as store, open_local(tmp_path, write=False) as reading:
+        tick = time.time_ns()
+        for number in range(0, 8, 2):
+            pair = [raw_object(number=number), raw_object(number=number + 1)]
+            store.stores.raw.append_all(pair)
+            # Twice within one tick of the file system's clock, then after a long time.
+            os.utime(tmp_path / "raw" / "2026-01-09T12", ns=(tick, tick) if number < 4 else (number, number))
+            assert [reading.stores.raw.read(raw.receipt.id) for raw in pair] == pair
+
+
 def test_a_damaged_header_is_said_to_be_damaged(tmp_path: Path) -> None:
     with open_local(tmp_path, write=True) as store:
         store.stores.raw.append(raw_object())
