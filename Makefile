@@ -56,7 +56,7 @@ lint: $(VENV)/dev $(VENV)/editable ## ruff, mypy and the layers
 .PHONY: lint-deploy
 lint-deploy: $(VENV)/dev $(VENV)/editable $(VENV)/npm $(VENV)/sam/done $(VENV)/checkov/done ## the template and the state machine, by sam, checkov and asl-validator
 	@MILLRACE_SAM=$(CURDIR)/$(VENV)/sam/bin/sam MILLRACE_CHECKOV=$(CURDIR)/$(VENV)/checkov/bin/checkov \
-	  $(BIN)/python -m pytest -q tests/deploy $(ARGS)
+	  $(BIN)/python -m pytest -q tests/deploy/test_checkers.py tests/deploy/test_state_machine.py $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/dev $(VENV)/editable ## the guide, into build/docs; a warning is an error

@@ -8,9 +8,8 @@ from typing import Any
 import attrs
 import httpx
 
-from tests.processes import PATIENCE_SECONDS
 from tests.server import process
-from tests.server.process import until
+from tests.server.process import client_of, until
 
 RETAIL = "millrace.core.catalogs.retail:catalog"
 
@@ -25,7 +24,7 @@ class Served:
 
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         headers = {} if self.key is None else {"x-api-key": self.key}
-        with httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
+        with client_of(self.url) as client:
             return client.request(method, path, json=body, headers=headers)
 
     def get(self, path: str) -> Any:

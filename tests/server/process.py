@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +20,14 @@ import httpx
 from tests.processes import PATIENCE_SECONDS, ending
 
 PROGRAM = [sys.executable, "-c", "from millrace.entrypoints.cli import main; main()"]
+
+
+_TLS = ssl.create_default_context()
+"""Of no use here, but each client would make one of its own, which takes longer than most requests."""
+
+
+def client_of(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False, verify=_TLS)
 
 
 def until(holds: Callable[[], Any]) -> Any:
@@ -63,7 +72,7 @@ class Server:
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """The answer to one request; a body that is no bytes is sent as JSON."""
         sent = {"content": body} if isinstance(body, bytes) else {"json": body}
-        with httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
+        with client_of(self.url) as client:
             return client.request(method, path, **(sent if body is not None else {}), **more)
 
     def get(self, path: str, **more: Any) -> Any:

@@ -9,12 +9,11 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import attrs
 import httpx
 
-from .process import Server, millrace, purchase, serving, summary, until
+from .process import Server, client_of, millrace, purchase, serving, summary, until
 
 KILLS = int(os.environ.get("KILLS", "4"))
 CLIENTS = 4
@@ -36,7 +35,7 @@ class Clients:
         return threads
 
     def _send(self, url: str) -> None:
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        with client_of(url) as client:
             while True:
                 with self.lock:
                     first, size = self.numbers, random.choice((1, 1, 7, 40))
@@ -69,13 +68,11 @@ def test_what_was_accepted_outlives_every_kill(tmp_path: Path) -> None:
     assert accepted <= account["events"] <= accepted + clients.unsure
     assert account["curated"] == account["events"]  # each has an identity of its own
     with serving(tmp_path, store=store) as server:
-        for receipt in clients.accepted:
-            assert _ledger(server, receipt)["curated"] == clients.accepted[receipt]
+        with client_of(server.url) as client:
+            for receipt, size in clients.accepted.items():
+                answer = client.get(f"/console/receipts/{receipt}", params={"limit": 1})
+                assert answer.json()["ledger"]["curated"] == size
         [row] = server.get("/views/revenue")
         assert row["orders"] == account["curated"]
         assert server.stop() == 0
     assert millrace("reconcile", "--store", store).endswith("Every event is accounted for.\n")
-
-
-def _ledger(server: Server, receipt: str) -> Any:
-    return server.get(f"/console/receipts/{receipt}", params={"limit": 1})["ledger"]
