@@ -39,6 +39,23 @@ def test_the_console_is_used_by_keyboard_alone(page: Page, served: Served) -> No
     expect(button).to_be_focused()
 
 
+def test_the_focus_comes_back_to_a_list_that_was_drawn_anew_behind_the_dialog(page: Page, served: Served) -> None:
+    served.post(purchase("behind-1", -7))
+    opened(page, served, "letters")
+    expect(page.locator("#state")).to_have_text("Live")
+    button = page.get_by_role("button", name="Redrive letters of cause").first
+    name = button.get_attribute("aria-label")
+    button.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Redrive")).to_be_focused()
+    page.evaluate("document.querySelectorAll('.cause').forEach((each) => { each.dataset.old = 'yes' })")
+    served.post(purchase("behind-2", -7))
+    expect(page.locator(".cause[data-old]")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
+
+
 def test_an_example_is_valid_and_a_change_for_the_worse_is_marked(page: Page, served: Served) -> None:
     before = len(served.get("/console/receipts"))
     opened(page, served, "catalog/purchase")

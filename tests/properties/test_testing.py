@@ -276,6 +276,14 @@ def test_the_catalogs_that_come_with_it_keep_the_laws(catalog: Catalog, given_: 
     check()
 
 
+def test_what_a_subscription_costs_can_always_be_kept_exactly() -> None:
+    """Found by the test above: a quantity of 31 digits, which the transform multiplies by a price."""
+    item = {"price": {"id": "", "unit_amount": 21059138}, "quantity": 6669173938587589475602215686887}
+    data = {"id": "", "customer": "", "status": "", "currency": "0", "items": {"data": [item]}}
+    event = {"eventType": "customer.subscription.created", "eventId": "e11", "data": data}
+    holds_the_laws(webhooks.catalog, [Delivered(json.dumps(event).encode(), dead="invalid")])
+
+
 def test_events_are_of_the_type_that_is_asked_for_in_its_current_version() -> None:
     for of in (Sale, "sale", None):
         event = found(events(SHOP, of))

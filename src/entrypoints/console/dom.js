@@ -16,8 +16,19 @@ export function h(tag, attributes, ...children) {
 export function fill(element, ...children) {
   const held = element.contains(document.activeElement) && element !== document.activeElement ? nameOf(document.activeElement) : null;
   element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
-  if (held) [...element.querySelectorAll("a, button, input, select, summary, [tabindex]")].find((each) => nameOf(each) === held)?.focus({ preventScroll: true });
+  if (held) named(element, held)?.focus({ preventScroll: true });
   return element;
+}
+
+/** How to focus again what has the focus now, or what is in its place by then. */
+export function focusAgain() {
+  const element = document.activeElement;
+  const name = nameOf(element);
+  return () => (element.isConnected ? element : named(document, name))?.focus({ preventScroll: true });
+}
+
+function named(within, name) {
+  return [...within.querySelectorAll("a, button, input, select, summary, [tabindex]")].find((each) => nameOf(each) === name);
 }
 
 function nameOf(element) {

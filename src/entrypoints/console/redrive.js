@@ -1,7 +1,7 @@
 // The redrive: what would become of letters, and after a yes, what became of them.
 
 import { post } from "./api.js";
-import { button, failure, fill, h, say, table } from "./dom.js";
+import { button, failure, fill, focusAgain, h, say, table } from "./dom.js";
 import { count, cut, number } from "./format.js";
 
 const WOULD = { passed: "would pass now", same: "would fail in the same way", other: "would fail in another way", held: "cannot be processed", skipped: "would be left alone" };
@@ -12,7 +12,8 @@ const SHORT = [["passed", "Pass"], ["same", "Same"], ["other", "Other"], ["held"
 export function redriveDialog(order, what, done) {
   const content = h("div", { "aria-live": "polite" });
   const actions = h("div", { class: "actions" });
-  const dialog = h("dialog", { "aria-labelledby": "redrive-title", onclose: () => dialog.remove() },
+  const refocus = focusAgain();  // the list behind it may be drawn anew meanwhile
+  const dialog = h("dialog", { "aria-labelledby": "redrive-title", onclose: () => { dialog.remove(); refocus(); } },
     h("h2", { id: "redrive-title" }, "Redrive"), h("p", { class: "muted" }, `For ${what}, with the catalog as it is now.`), content, actions);
   const close = (words, attributes) => button(words, () => dialog.close(), attributes);
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import attrs
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MinLen
 
 from ...decoding.signatures import TimestampedSignature
 from ...views.measures import Count, Distinct, Sum
@@ -35,6 +35,9 @@ catalog.source(
 )
 
 Amount = Annotated[int, Ge(0)]
+# Many times what Stripe takes, and still so small that an amount times a quantity, summed, is kept exactly.
+UnitAmount = Annotated[int, Ge(-(10**12)), Le(10**12)]
+Quantity = Annotated[int, Ge(0), Le(10**12)]
 Currency = Annotated[str, MinLen(1)]
 
 
@@ -98,7 +101,7 @@ class Price:
     """What one of an item costs a period; not told where that depends on how many there are."""
 
     id: str
-    unit_amount: int | None = None
+    unit_amount: UnitAmount | None = None
 
 
 @attrs.frozen
@@ -106,7 +109,7 @@ class Item:
     """An item of a subscription; it has no quantity where use is metered."""
 
     price: Price
-    quantity: int | None = None
+    quantity: Quantity | None = None
 
 
 @attrs.frozen
