@@ -36,6 +36,8 @@ WAITING = 4
 """Pieces of which a worker keeps the events until it is told which are new: more would not be in its cache then."""
 UNANSWERED = 4096
 """Events of several pieces that may wait for an answer of a byte each: any pipe holds so much."""
+ENDING_SECONDS = 10.0
+"""How long a worker may take to end, once all is told or nobody wants to know."""
 
 
 @attrs.define
@@ -162,7 +164,10 @@ def _pool(catalog: Catalog, workers: int, slots: mmap) -> Iterator[list[Connecti
         for end in ends:
             end.close()  # a worker that still waits reads the end, and goes
         for process in processes:
-            process.join()
+            process.join(ENDING_SECONDS)
+            if process.is_alive():  # what it has is not wanted any more
+                process.kill()
+                process.join()
 
 
 class _Shown(NamedTuple):

@@ -13,14 +13,14 @@ PAUSE_SECONDS = 0.05
 def attended(cloud: Cloud) -> Iterator[None]:
     """What waits is processed again and again for as long as the block lasts, and once more at its end."""
     over = threading.Event()
-    failed: list[BaseException] = []
+    failed: list[Exception] = []
 
     def attend() -> None:
-        try:
-            while not over.wait(PAUSE_SECONDS):
+        while not over.wait(PAUSE_SECONDS):
+            try:
                 cloud.drain()
-        except BaseException as error:
-            failed.append(error)
+            except Exception as error:  # told at the end; whoever waits in the block would otherwise wait for ever
+                failed.append(error)
 
     worker = threading.Thread(target=attend, daemon=True)
     worker.start()
