@@ -1,7 +1,9 @@
 """What is live: numbers, charts and rows that follow what is posted, and a connection that comes back."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -95,6 +97,22 @@ def test_the_stream_is_filtered_by_type_and_field(page: Page, served: Served) ->
     assert all("app" in text for text in coming.locator("tbody tr").all_inner_texts())
     coming.locator("summary").first.click()
     expect(coming.locator(".document").first).to_contain_text('"channel": "app"')
+
+
+def test_where_others_process_the_console_says_so_and_shows_no_numbers(page: Page, served: Served) -> None:
+    served.post(purchase("elsewhere"))
+    numbers: dict[str, Any] = {"types": {}, "outcomes": {}, "latency": None, "events": [], "waiting": None}
+    pulse = {"at": "2026-11-23T02:30:00Z", "counted": False, **numbers}
+    told = f"event: history\ndata: []\n\nevent: pulse\ndata: {json.dumps(pulse)}\n\n"
+    page.route("**/console/live*", lambda route: route.fulfill(content_type="text/event-stream", body=told))
+    opened(page, served, "overview")
+    expect(page.get_by_role("heading", name="Processed elsewhere")).to_be_visible()
+    expect(page.locator(".stats")).to_have_count(0)
+    page.locator(".card").get_by_role("link", name="events", exact=True).click()
+    stored = page.get_by_role("region", name=re.compile("^Stored events"))
+    page.get_by_label("Type").select_option("purchase")
+    expect(stored.get_by_role("cell", name="elsewhere", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Live", exact=True)).to_have_count(0)
 
 
 def test_long_lists_come_page_by_page(page: Page, served: Served) -> None:

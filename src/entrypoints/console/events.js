@@ -47,12 +47,12 @@ export async function show(root, { catalog, args }) {
     choice("Type", [["", "All types"], ...types.map((each) => [each.name, each.name])], asked.type, (type) => set({ type })),
     line("Field", "", (field) => set({ field: field.trim() }), { placeholder: "currency" }),
     line("Value", "", (wanted) => set({ value: wanted.trim() }), { placeholder: "EUR" }));
-  fill(root,
-    card("Filter", null, tools),
-    card("Live", pause, h("p", { class: "muted" }, "A sample of up to 20 events a second."), coming),
-    card("Stored", null, stored));
+  const following = card("Live", pause, h("p", { class: "muted" }, "A sample of up to 20 events a second."), coming);
+  following.hidden = !live.counted;
+  fill(root, card("Filter", null, tools), following, card("Stored", null, stored));
   set({});
   return onPulse((_, pulse) => {
+    following.hidden = !live.counted;
     if (!paused && pulse?.events?.length) add(pulse.events);
   });
 }

@@ -15,8 +15,11 @@ let tries = 0;
 let switching = false;
 let wake = () => {};
 
-/** The last pulses, the oldest first, and how the connection stands: connecting, live or lost. */
-export const live = { pulses: [], state: "connecting" };
+/**
+ * The last pulses, the oldest first; whether they count what is processed, which they do not where functions of a stack
+ * process it; and how the connection stands: connecting, live or lost.
+ */
+export const live = { pulses: [], counted: true, state: "connecting" };
 
 /** Call `pulse(live, pulse)` for each one, with null where all are new. Returns how to stop it. */
 export function onPulse(listener) {
@@ -128,6 +131,7 @@ function take(block) {
 }
 
 function tell(pulse) {
+  live.counted = live.pulses.at(-1)?.counted ?? live.counted;
   for (const listener of [...listeners]) listener(live, pulse);
 }
 

@@ -10,6 +10,7 @@ const PERCENTILES = [["p50", 0], ["p95", 2], ["p99", 3]];
 const TYPES_SHOWN = 7;
 const RATE_SECONDS = 10;
 const LATEST = 8;
+const LINKS = [["#/views", "views"], ["#/events", "events"], ["#/letters", "dead letters"], ["#/receipts", "receipts"]];
 
 export function show(root) {
   const stats = statCards();
@@ -27,6 +28,10 @@ export function show(root) {
     card("Latest events", h("a", { href: "#/events" }, "All events"), none, latest));
 
   function draw(_, pulse) {
+    if (!live.counted) {
+      if (stats.root.isConnected) fill(root, elsewhere());
+      return;
+    }
     const pulses = live.pulses;
     const times = pulses.map((each) => Date.parse(each.at) / 1000);
     drawRates(rates, pulses, times);
@@ -44,6 +49,14 @@ export function show(root) {
   draw(null, null);
   const stop = onPulse(draw);
   return () => { stop(); rates.destroy(); latencies.destroy(); };
+}
+
+/** What there is to say where the functions of a stack process what comes in. */
+function elsewhere() {
+  return card("Processed elsewhere", null,
+    h("p", null, "The functions of a stack process what comes in. How much, and how fast, stands on its dashboard in CloudWatch; ",
+      h("code", null, "millrace ops health"), " tells it, too."),
+    h("p", null, "What they made of it is here: ", LINKS.map(([href, words], at) => [at ? ", " : "", h("a", { href }, words)]), "."));
 }
 
 function drawRates(rates, pulses, times) {

@@ -62,6 +62,8 @@ class Handover(Protocol):
     """Where receipts go once they are durable."""
 
     waiting: Waiting
+    counts: bool
+    """Whether a ``Watch`` is told of what is processed: not where others process it."""
 
     def send(self, receipt: str, raw: RawObject | None = None) -> None:
         """Have a receipt processed."""

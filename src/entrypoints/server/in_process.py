@@ -21,6 +21,8 @@ MOST_SENDERS: Final = 16
 class Thread:
     """Processes what is accepted in a thread of this process."""
 
+    counts = True
+
     def __init__(self, platform: Platform, watch: Watch, log: Log) -> None:
         self.waiting = Waiting()
         self._platform, self._watch = platform, watch
@@ -81,6 +83,8 @@ class Thread:
 
 class Elsewhere:
     """Hands over to a queue that others attend to; how much waits there is theirs to know."""
+
+    counts = False
 
     def __init__(self, queue: Queue, platform: Platform) -> None:
         self.waiting = Waiting()

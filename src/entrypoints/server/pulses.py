@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...core.ports import Clock
 from ...core.times import format_time
-from .handover import Waiting
+from .handover import Handover
 from .wire import Counted
 
 REMEMBERED: Final = 300
@@ -31,9 +31,9 @@ class Pulses:
         with self._lock:
             self._counted.append(counted)
 
-    async def beat(self, waiting: Waiting) -> None:
+    async def beat(self, handover: Handover) -> None:
         """Make a pulse every second, for ever."""
-        loop = asyncio.get_running_loop()
+        loop, waiting = asyncio.get_running_loop(), handover.waiting
         due = loop.time()
         while True:
             due += 1
@@ -43,7 +43,8 @@ class Pulses:
             pulse = {
                 **_joined(counted),
                 "at": format_time(self._clock.now() // 1_000_000 * 1_000_000),
-                "waiting": {"receipts": waiting.count, "bytes": waiting.bytes},
+                "counted": handover.counts,
+                "waiting": {"receipts": waiting.count, "bytes": waiting.bytes} if handover.counts else None,
             }
             self._past.append({name: value for name, value in pulse.items() if name != "events"})
             for watcher in self._watching:

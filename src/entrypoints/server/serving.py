@@ -107,7 +107,7 @@ async def _run(application: Any, pulses: Pulses, site: ServedSite, listener: soc
     server = _Server(config, pulses)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
-    beating = asyncio.create_task(pulses.beat(site.handover.waiting))
+    beating = asyncio.create_task(pulses.beat(site.handover))
     try:
         await server.serve(sockets=[listener])
     finally:

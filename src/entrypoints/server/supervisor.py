@@ -33,6 +33,8 @@ class Supervisor:
     one that ended; processing them twice changes nothing.
     """
 
+    counts = True
+
     def __init__(self, store: str, catalog: str, watch: Watch, log: Log) -> None:
         """Start a worker and wait until the store is open. Raises ``StoreError`` where it cannot be opened."""
         self.waiting = Waiting()
