@@ -21,6 +21,9 @@ PATIENCE: Final = 10_000
 MOST: Final = 16
 """Indexes there are at a time; for a further one the oldest is dropped."""
 
+SORTERS: Final = 2
+"""Threads that sort what an index holds, beside the one that reads it."""
+
 _KEY = "curated_key"
 _PREFIX = "curated by "
 _MADE = f"SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE '{_PREFIX}%' ORDER BY rowid"  # noqa: S608
@@ -115,7 +118,7 @@ class Lookups:
         """Make the indexes that lack; whether that could be done."""
         wanted = {each.index_over(number): each for each in lookups if each.index_of_all is None}
         try:
-            with self._database.aside() as connection:
+            with self._database.aside(SORTERS) as connection:
                 made = [name for (name,) in connection.execute(_MADE)]
                 new = [name for name in wanted if name not in made]
                 old = [name for name in made if name not in wanted]
@@ -168,9 +171,9 @@ def lookup_of(condition: Condition) -> Lookup | None:
         if "\0" in text or text[:1] in ("[", "{") or not _is_path(field):
             return None
         path = f"""'$[5]."{field.replace("'", "''")}"'"""
-        names = " ".join(f"WHEN '{kind}' THEN '{shown}'" for kind, shown in _WORDS.items())
-        expression = f"CASE json_type({_TEXT}, {path}) {names} ELSE json_extract({_TEXT}, {path}) END"
-        return Lookup(name, expression, [text, *([""] if text == "null" else []), *_numbers(condition)])
+        # Only what then is nothing is asked whether it is null, or not there at all.
+        expression = f"coalesce(json_extract({_TEXT}, {path}), json_type({_TEXT}, {path}))"
+        return Lookup(name, expression, [text, *_WORDS.get(text, ()), *_numbers(condition)])
     match name:
         case "eventType":
             return Lookup(name, "type", [text], "(SELECT id FROM types WHERE name = ?)", _KEY)
@@ -187,7 +190,8 @@ def lookup_of(condition: Condition) -> Lookup | None:
     return None if "\0" in text else Lookup(name, f"json_extract({_TEXT}, '$[{_PLACES[name]}]')", values)
 
 
-_WORDS = {"null": "", "true": "true", "false": "false"}
+_WORDS: Final = {"": ("null",), "true": (1,), "false": (0,)}
+"""What else than the text itself SQLite has for a word of JSON."""
 
 
 def _is_text(text: str) -> bool:
