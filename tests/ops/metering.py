@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from millrace.entrypoints.lambdas.measures import MILLISECONDS, Measure
 from tests.deploy.alarming import Alarm, Samples, alarms, composites, holds
 from tests.deploy.emitted import emitted
 from tests.deploy.stacks import Node
@@ -47,6 +48,8 @@ class Meters:
                 for metric in told["Metrics"]:
                     values = line[metric["Name"]]
                     several = values if isinstance(values, list) else [values]
+                    if metric["Name"] == Measure.SLOW.value or metric["Unit"] == MILLISECONDS:
+                        several = [0] * len(several)  # how long it takes here tells nothing of a stack at work
                     self.put(told["Namespace"], metric["Name"], dimensions, *several)
 
     def alarming(self) -> set[str]:
