@@ -67,6 +67,7 @@ def test_every_name_of_the_envelope_can_be_asked_for(stores: Stores) -> None:
         (7, ["7", "7.0", "0.7e1"], ["8", "seven", "NaN", "Infinity", "1e999999999"]),
         ("7", ["7"], ["7.0"]),
         (True, ["true"], ["1", "True"]),
+        (False, ["false"], ["0", "False", ""]),
         (None, ["null", ""], ["None", "0"]),
         ("null", ["null"], [""]),
         ("it's", ["it's"], ["its"]),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.entrypoints.server.handover import Waiting
-from millrace.entrypoints.server.pulses import percentiles
+from millrace.entrypoints.server.pulses import BEAT_SECONDS, percentiles
 from tests.processes import PATIENCE_SECONDS
 
 from .process import Server, purchase, serving
@@ -39,7 +39,7 @@ def test_what_is_processed_is_told_within_seconds(tmp_path: Path) -> None:
             signup = {"eventType": "signup", "customer_id": "c", "plan": "free"}
             assert server.call("POST", "/ingest", [*events, signup]).status_code == 202
             types, outcomes, shown, delays = Counter[str](), Counter[str](), list[Any](), 0
-            for name, pulse in islice(stream, int(PATIENCE_SECONDS)):
+            for name, pulse in islice(stream, int(PATIENCE_SECONDS / BEAT_SECONDS)):
                 assert name == "pulse"
                 types.update(pulse["types"])
                 outcomes.update(pulse["outcomes"])

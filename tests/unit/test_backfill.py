@@ -1,6 +1,8 @@
 """What views alone are made of: scanning lines at once, identities in bounded memory, partial rows; marks of files."""
 
+import multiprocessing
 import random
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +19,7 @@ from millrace.adapters.system import RandomReceiptIds, SystemClock
 from millrace.core.pipeline.pipeline import Pipeline
 from millrace.core.pipeline.scan import NO_TIME, Scanner
 from millrace.core.records import RawObject, Receipt
+from millrace.entrypoints.backfill import folding
 from millrace.entrypoints.backfill.folding import fold_archive
 from millrace.entrypoints.backfill.seen import Seen
 from millrace.entrypoints.backfill.sources import Marks
@@ -173,6 +176,19 @@ def test_a_worker_that_fails_fails_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Scanner, "piece", broken)
     with pytest.raises((EOFError, OSError)):
         fold_archive(CATALOG, chunks([visit("1")] * 9), HOW, 2)
+
+
+def test_a_worker_that_does_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = folding._Worker.run
+
+    def lingering(worker: Any, others: Any) -> None:
+        run(worker, others)
+        time.sleep(600)
+
+    monkeypatch.setattr(folding._Worker, "run", lingering)
+    monkeypatch.setattr(folding, "ENDING_SECONDS", 0.2)
+    assert fold_archive(CATALOG, chunks([visit("1")] * 9), HOW, 2).counts["curated"] == 1
+    assert multiprocessing.active_children() == []
 
 
 def test_a_mark_holds_for_the_version_it_was_set_for() -> None:

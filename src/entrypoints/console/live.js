@@ -1,9 +1,11 @@
-// What is live: one stream of pulses, a second apart, that comes back by itself when it is lost.
+// What is live: one stream of pulses, half a second apart, that comes back by itself when it is lost.
 
 import { ask, path } from "./api.js";
 import { exactly } from "./json.js";
 
-const KEPT = 300; // pulses: five minutes
+/** Pulses that come in a second. */
+export const PULSES_A_SECOND = 2;
+const KEPT = 300 * PULSES_A_SECOND; // five minutes
 const SILENCE = 6000; // milliseconds without a pulse after which a connection is given up
 const PAUSES = [500, 1000, 2000, 4000, 8000];
 

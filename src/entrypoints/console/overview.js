@@ -3,7 +3,7 @@
 import { chart } from "./charts.js";
 import { card, empty, fill, h, stream, table } from "./dom.js";
 import { bytes, count, cut, duration, id, moment, number, value } from "./format.js";
-import { live, onPulse, sample } from "./live.js";
+import { live, onPulse, PULSES_A_SECOND, sample } from "./live.js";
 
 const OUTCOMES = [["curated", "Curated"], ["duplicate", "Duplicate"], ["filtered", "Filtered"], ["dead_lettered", "Dead-lettered"]];
 const PERCENTILES = [["p50", 0], ["p95", 2], ["p99", 3]];
@@ -68,10 +68,10 @@ function drawRates(rates, pulses, times) {
   const names = ranked.slice(0, TYPES_SHOWN).sort();
   const rest = ranked.slice(TYPES_SHOWN);
   const series = names.map((label, at) => ({ label: cut(label, 40), at }));
-  const values = names.map((name) => pulses.map((each) => each.types[name] ?? 0));
+  const values = names.map((name) => pulses.map((each) => PULSES_A_SECOND * (each.types[name] ?? 0)));
   if (rest.length) {
     series.push({ label: count(rest.length, "other type"), at: TYPES_SHOWN });
-    values.push(pulses.map((each) => sum(rest, (name) => each.types[name] ?? 0)));
+    values.push(pulses.map((each) => PULSES_A_SECOND * sum(rest, (name) => each.types[name] ?? 0)));
   }
   if (!series.length) {
     series.push({ label: "events", at: 0 });
@@ -91,9 +91,9 @@ function statCards() {
   return {
     root: h("dl", { class: "stats" }, stats.map((each) => each.root)),
     set(pulses, totals) {
-      const recent = pulses.slice(-RATE_SECONDS);
-      const many = recent.length ? sum(recent, (each) => sum(Object.values(each.types), Number)) / recent.length : 0;
-      const slowest = pulses.slice(-60).map((each) => each.latency?.p95).filter(Number.isFinite);
+      const recent = pulses.slice(-RATE_SECONDS * PULSES_A_SECOND);
+      const many = recent.length ? PULSES_A_SECOND * sum(recent, (each) => sum(Object.values(each.types), Number)) / recent.length : 0;
+      const slowest = pulses.slice(-60 * PULSES_A_SECOND).map((each) => each.latency?.p95).filter(Number.isFinite);
       const waiting = pulses.at(-1)?.waiting;
       rate.set(number(Math.round(many * 10) / 10), `mean of ${RATE_SECONDS} s`);
       curated.set(number(totals.curated), "last 5 min");

@@ -13,8 +13,8 @@ Fits = Callable[[dict[str, Any]], bool]
 
 
 def live(pulses: Pulses, request: Request) -> StreamingResponse:
-    """``history`` with the pulses of the last minutes, then a ``pulse`` a second. ``type`` and ``where=FIELD=VALUE``
-    choose among the events that come with a pulse.
+    """``history`` with the pulses of the last minutes, then a ``pulse`` every half second. ``type`` and
+    ``where=FIELD=VALUE`` choose among the events that come with a pulse.
     """
     fits = _chosen(request.query_params.get("type"), request.query_params.getlist("where"))
     headers = {"x-accel-buffering": "no"}

@@ -1,4 +1,4 @@
-"""``Pulses``: what was processed, second by second, and those who watch it."""
+"""``Pulses``: what was processed, every half second, and those who watch it."""
 
 import asyncio
 import threading
@@ -11,14 +11,16 @@ from ...core.times import format_time
 from .handover import Handover
 from .wire import Counted
 
-REMEMBERED: Final = 300
-"""Seconds that are told to who begins to watch."""
-SHOWN: Final = 20
+BEAT_SECONDS: Final = 0.5
+"""From one pulse to the next, so that whoever watches sees an event within a second. The console counts on it."""
+REMEMBERED: Final = 600
+"""Pulses that are told to who begins to watch: those of five minutes."""
+SHOWN: Final = 10
 OUTCOMES: Final = ("curated", "duplicate", "filtered", "dead_lettered")
 
 
 class Pulses:
-    """Joins what is counted into a pulse a second."""
+    """Joins what is counted into pulses."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._lock = clock, threading.Lock()
@@ -32,17 +34,17 @@ class Pulses:
             self._counted.append(counted)
 
     async def beat(self, handover: Handover) -> None:
-        """Make a pulse every second, for ever."""
+        """Make one pulse after the other, for ever."""
         loop, waiting = asyncio.get_running_loop(), handover.waiting
         due = loop.time()
         while True:
-            due += 1
+            due += BEAT_SECONDS
             await asyncio.sleep(max(due - loop.time(), 0))
             with self._lock:
                 counted, self._counted = self._counted, []
             pulse = {
                 **_joined(counted),
-                "at": format_time(self._clock.now() // 1_000_000 * 1_000_000),
+                "at": format_time(self._clock.now() // 100_000 * 100_000),
                 "counted": handover.counts,
                 "waiting": {"receipts": waiting.count, "bytes": waiting.bytes} if handover.counts else None,
             }
@@ -57,7 +59,7 @@ class Pulses:
 
     def watch(self) -> "asyncio.Queue[dict[str, Any] | None]":
         """The pulses from now on, None where no more will come; ``leave`` ends it."""
-        watcher = asyncio.Queue[dict[str, Any] | None](maxsize=5)
+        watcher = asyncio.Queue[dict[str, Any] | None](maxsize=10)
         self._watching.add(watcher)
         return watcher
 
