@@ -28,6 +28,7 @@ from .working import Working
 PATIENCE_SECONDS: Final = 3.0
 """How long another writer may take to end: the worker of a server that was killed just now."""
 COUNTING_SECONDS: Final = 0.25
+"""From one telling of what was counted to the next, at least; what comes after a pause is told at once."""
 LAST_WORK_SECONDS: Final = 20.0
 """How long what was accepted is still processed when the server ends; what is left then, the next start finds."""
 NICER: Final = 5
@@ -62,9 +63,8 @@ class Worker:
             self._tell(Done(self._finished))
             self._finished = []
         now = time.monotonic()
-        if now - self._counted > COUNTING_SECONDS:
+        if now - self._counted > COUNTING_SECONDS and self._tell_of_counts():
             self._counted = now
-            self._tell_of_counts()
         if self._ends is not None:
             if now > self._ends:
                 self._log.warning("worker.stopped", reason="what is left is processed at the next start")
@@ -91,9 +91,12 @@ class Worker:
             case Stop():
                 self._ends = time.monotonic() + LAST_WORK_SECONDS
 
-    def _tell_of_counts(self) -> None:
-        if (counted := self._meter.read()) is not None:
-            self._tell(counted)
+    def _tell_of_counts(self) -> bool:
+        """Whether there was anything to tell."""
+        if (counted := self._meter.read()) is None:
+            return False
+        self._tell(counted)
+        return True
 
     def _done(self, receipts: Sequence[str]) -> None:
         self._finished += receipts
